@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Hits, which happen millions of times a second outside the registry's mutex, and labels.
+
+#include <string>
+#include <utility>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/registry/model_slot.h"
+#include "remotemedia/registry/registry_core.h"
+#include "remotemedia/registry/type_name.h"
+
+namespace remotemedia::detail {
+
+TimePoint RegistryCore::stamp(ModelSlot& slot) noexcept {
+  const TimePoint now = clock_.coarse_now();
+  slot.released_at.store(now, std::memory_order_relaxed);
+  if (limited_) {
+    slot.release_order.store(next_release_order_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+  return now;
+}
+
+ModelSlot* RegistryCore::checked(ModelSlot& slot, const std::type_info& type) {
+  if (slot.type != &type && *slot.type != type) [[unlikely]] {
+    std::string message = type_mismatch_message(slot.key, *slot.type, type);
+    slot.take_back_hold();
+    throw Error(ErrorCode::type_mismatch, message);
+  }
+  if (observed_.load(std::memory_order_relaxed)) [[unlikely]] note(RegistryEvent::Kind::hit, slot);
+  return &slot;
+}
+
+ModelSlot* RegistryCore::find_and_hold(std::string_view key, std::size_t hash, const std::type_info& type) {
+  ModelSlot* held = nullptr;
+  table_.search(hash, [&](ModelSlot& slot) {
+    if (!slot.try_hold()) return false;
+    if (slot.hash == hash && slot.key == key) {
+      held = &slot;
+      return true;
+    }
+    slot.take_back_hold();
+    return false;
+  });
+  return held != nullptr ? checked(*held, type) : nullptr;
+}
+
+ModelSlot* RegistryCore::try_hold(std::string_view key, const std::type_info& type) {
+  return find_and_hold(key, SlotTable::hash(key), type);
+}
+
+ModelSlot* RegistryCore::try_hold(const ModelKey& key, const std::type_info& type) {
+  if (ModelSlot* const bound = key.slot_.load(std::memory_order_acquire);
+      bound != nullptr && bound->core.load(std::memory_order_relaxed) == this) [[likely]] {
+    return bound->try_hold() ? checked(*bound, type) : nullptr;
+  }
+  ModelSlot* const held = find_and_hold(key.text_, key.hash_, type);
+  if (held != nullptr) {
+    held->add_reference();
+    ModelSlot* unbound = nullptr;
+    if (!key.slot_.compare_exchange_strong(unbound, held)) held->drop_reference();
+  }
+  return held;
+}
+
+Holder* RegistryCore::label(ModelSlot& slot, std::string text) {
+  std::list<Holder> node;
+  node.push_back({std::move(text), clock_.now(), {}});
+  node.back().self = node.begin();
+  MutexLock lock(mutex_);
+  slot.holders.splice(slot.holders.end(), node);
+  return &slot.holders.back();
+}
+
+void RegistryCore::release_labelled(ModelSlot& slot, Holder* holder) noexcept {
+  std::list<Holder> gone;
+  {
+    MutexLock lock(mutex_);
+    gone.splice(gone.end(), slot.holders, holder->self);
+  }
+  slot.release();
+}
+
+void RegistryCore::note(RegistryEvent::Kind kind, const ModelSlot& slot) {
+  MutexLock lock(mutex_);
+  emit(kind, slot);
+}
+
+}  // namespace remotemedia::detail

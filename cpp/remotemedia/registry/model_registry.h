@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ModelRegistry: the models of this process. Ask for a model by key and get a handle; it is loaded exactly
+// once however many threads ask at the same time, stays while anybody holds it, and goes by time or pressure.
+//
+//     ModelRegistry registry{{.ttl = 5min, .max_memory_bytes = 4'000'000'000}};
+//     auto embedder = registry.get_or_load<Embedder>("minilm@cpu", [] { return std::make_unique<Embedder>(path); },
+//                                                    {.memory_bytes = 90'000'000});
+//     embedder->embed("hello");
+//
+// Life of a model: loading -> ready -> (last handle released, time or pressure) -> evicting -> gone. It is
+// destroyed on the registry's own thread, and until its destructor has returned its bytes count.
+
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "remotemedia/base/export.h"
+#include "remotemedia/registry/eviction.h"
+#include "remotemedia/registry/keep_alive.h"
+#include "remotemedia/registry/load_driver.h"
+#include "remotemedia/registry/load_options.h"
+#include "remotemedia/registry/model_handle.h"
+#include "remotemedia/registry/model_info.h"
+#include "remotemedia/registry/model_key.h"
+#include "remotemedia/registry/registry_config.h"
+
+namespace remotemedia {
+
+/// Listens until it is destroyed. A call that is under way may still finish then. May outlive the registry.
+class REMOTEMEDIA_API Subscription {
+ public:
+  Subscription() = default;
+  Subscription(std::weak_ptr<detail::RegistryCore> core, std::shared_ptr<detail::Subscriber> subscriber) noexcept;
+  Subscription(Subscription&&) noexcept = default;
+  Subscription& operator=(Subscription&& other) noexcept;
+  ~Subscription();
+
+  void cancel() noexcept;
+
+ private:
+  std::weak_ptr<detail::RegistryCore> core_;
+  std::shared_ptr<detail::Subscriber> subscriber_;
+};
+
+/// Something that makes a T: returns std::unique_ptr<T> or std::shared_ptr<T>, and may take a
+/// `const ReportProgress&`.
+template <class F, class T>
+concept LoaderOf =
+    (std::invocable<F&> && std::convertible_to<std::invoke_result_t<F&>, std::shared_ptr<T>>) ||
+    (std::invocable<F&, const ReportProgress&> &&
+     std::convertible_to<std::invoke_result_t<F&, const ReportProgress&>, std::shared_ptr<T>>);
+
+/// Threads:  everything may be called from any thread, loaders and model destructors included, except as said
+///           at clear() and at the destructor.
+/// Cost:     a hit and its release about 15 ns with a ModelKey, without a lock (docs/benchmarks.md).
+class REMOTEMEDIA_API ModelRegistry {
+ public:
+  /// Errors:  invalid_argument, naming the option.
+  explicit ModelRegistry(const RegistryConfig& config = {});
+  ModelRegistry(const ModelRegistry&) = delete;
+  ModelRegistry& operator=(const ModelRegistry&) = delete;
+
+  /// Destroys what nobody holds and waits for it and for loads that run in the background; loads that wait
+  /// for their turn end with `cancelled`. What is held stays valid for its holders.
+  ~ModelRegistry();
+
+  /// The registry that this process shares, made on first use.
+  static ModelRegistry& process();
+
+  /// A hold on the model `key`, loaded by `loader` on this thread if it is not there and nobody is loading it.
+  ///
+  /// A loader may ask for other keys. With the first caller's key, loader and options the model lives; a later
+  /// caller gets what is there. A shared_ptr that the loader keeps counts as a hold.
+  ///
+  /// Errors:  load_failed with the loader's exception nested, the same for all who waited, and the next call
+  ///          tries again; load_failed if loaders would wait for each other in a ring; type_mismatch;
+  ///          out_of_memory (OutOfMemory), and nothing was evicted; deadline_exceeded (LoadOptions::timeout);
+  ///          invalid_argument for an empty key.
+  template <class T, LoaderOf<T> Loader>
+  ModelHandle<T> get_or_load(std::string_view key, Loader&& loader) {
+    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]] return handle<T>(detail::Hold(slot));
+    return load<T>(key, std::forward<Loader>(loader), {});
+  }
+  template <class T, LoaderOf<T> Loader>
+  ModelHandle<T> get_or_load(const ModelKey& key, Loader&& loader) {
+    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]] return handle<T>(detail::Hold(slot));
+    return load<T>(key.text(), std::forward<Loader>(loader), {});
+  }
+  template <class T, LoaderOf<T> Loader>
+  ModelHandle<T> get_or_load(std::string_view key, Loader&& loader, const LoadOptions& options) {
+    return load<T>(key, std::forward<Loader>(loader), options);
+  }
+  template <class T, LoaderOf<T> Loader>
+  ModelHandle<T> get_or_load(const ModelKey& key, Loader&& loader, const LoadOptions& options) {
+    return load<T>(key.text(), std::forward<Loader>(loader), options);
+  }
+
+  /// A hold if the model is there now; never loads, never waits.
+  ///
+  /// Errors:  type_mismatch.
+  template <class T>
+  std::optional<ModelHandle<T>> get(std::string_view key) {
+    return found<T>(core_->try_hold(key, typeid(T)));
+  }
+  template <class T>
+  std::optional<ModelHandle<T>> get(const ModelKey& key) {
+    return found<T>(core_->try_hold(key, typeid(T)));
+  }
+
+  /// Whether the model is loaded and to be had now.
+  bool contains(std::string_view key) const;
+
+  /// True when it was there and nobody held or pinned it; otherwise it stays. Its destructor runs later.
+  bool evict(std::string_view key);
+
+  /// Evicts what has expired now, without waiting for the registry's own thread to do it.
+  EvictionResult evict_expired();
+
+  /// Neither pressure nor time nor evict() takes it any more.
+  ///
+  /// Errors:  model_not_found.
+  void pin(std::string_view key);
+  void unpin(std::string_view key);
+
+  /// Evicts what nobody holds, pinned models too, and returns when all that was evicted is destroyed.
+  ///
+  /// Errors:   deadline_exceeded if that takes longer than `timeout`; invalid_argument from a listener or a
+  ///           model's destructor, where it would wait for itself.
+  void clear(std::optional<Duration> timeout = std::nullopt);
+
+  /// What loading `key` with `memory_bytes` would evict, without doing it.
+  LoadPlan plan(std::string_view key, std::size_t memory_bytes) const;
+
+  /// By key, from loading until the memory is released.
+  std::vector<ModelInfo> list_models() const;
+  RegistryMetrics metrics() const;
+
+  /// Calls `listener` for every event, in order, on the registry's own thread. What it throws is logged. A
+  /// listener that falls 65,536 events behind misses hits and releases.
+  ///
+  /// Cost:  one branch for each hit and release while nobody listens.
+  [[nodiscard]] Subscription subscribe(std::function<void(const RegistryEvent&)> listener);
+
+  /// What bindings build on.
+  const std::shared_ptr<detail::RegistryCore>& core() const noexcept { return core_; }
+
+ private:
+  template <class T>
+  static ModelHandle<T> handle(detail::Hold hold) noexcept {
+    T* const model = static_cast<T*>(hold.object());
+    return ModelHandle<T>(std::move(hold), model);
+  }
+
+  template <class T>
+  static std::optional<ModelHandle<T>> found(detail::ModelSlot* slot) {
+    if (slot == nullptr) return std::nullopt;
+    return handle<T>(detail::Hold(slot));
+  }
+
+  template <class T, class F>
+  ModelHandle<T> load(std::string_view key, F&& loader, const LoadOptions& options) {
+    if (!options.timeout) {
+      return handle<T>(detail::load(core_, key, typeid(T), options,
+                                    [&loader](const ReportProgress& report) { return made<T>(loader, report); }));
+    }
+    auto own = std::make_shared<std::decay_t<F>>(std::forward<F>(loader));
+    return handle<T>(detail::load(core_, key, typeid(T), options,
+                                  [own](const ReportProgress& report) { return made<T>(*own, report); }));
+  }
+
+  template <class T, class F>
+  static detail::LoadedModel made(F& loader, const ReportProgress& report) {
+    std::shared_ptr<T> model;
+    if constexpr (std::invocable<F&, const ReportProgress&>) {
+      model = loader(report);
+    } else {
+      model = loader();
+    }
+    detail::LoadedModel loaded;
+    if (model == nullptr) return loaded;
+    if constexpr (requires(const T& m) { { m.memory_usage() } -> std::convertible_to<std::size_t>; }) {
+      loaded.memory_bytes = model->memory_usage();
+    }
+    if constexpr (requires(const T& m) { { m.model_id() } -> std::convertible_to<std::string>; }) {
+      loaded.model_id = model->model_id();
+    }
+    loaded.object = std::const_pointer_cast<std::remove_const_t<T>>(std::move(model));
+    return loaded;
+  }
+
+  std::shared_ptr<detail::RegistryCore> core_;
+};
+
+}  // namespace remotemedia

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Residency: who stays, who goes, and the janitor, the thread that destroys.
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/platform/monotonic_clock.h"
+#include "remotemedia/registry/janitor_alarm.h"
+#include "remotemedia/registry/keep_alive.h"
+#include "remotemedia/registry/registry_core.h"
+
+namespace remotemedia::detail {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::invalid_argument, message); }
+
+Duration limited(std::optional<Duration> time) {
+  return !time || *time < Duration{0} ? kKeepForever : *time;
+}
+
+}  // namespace
+
+std::shared_ptr<RegistryCore> RegistryCore::open(const RegistryConfig& config) {
+  if (config.max_models && *config.max_models == 0) refuse("max_models must be at least 1, or none for no limit");
+  if (config.max_concurrent_loads == 0) refuse("max_concurrent_loads must be at least 1");
+  if (config.cleanup_interval <= Duration{0}) refuse("cleanup_interval must be more than zero");
+  if (config.min_residency < Duration{0}) refuse("min_residency must not be negative");
+  if (config.failed_load_ttl < Duration{0}) refuse("failed_load_ttl must not be negative");
+  auto core = std::make_shared<RegistryCore>(config);
+  core->janitor_ = std::thread([core] { core->run_janitor(); });
+  return core;
+}
+
+RegistryCore::RegistryCore(const RegistryConfig& config)
+    : clock_(config.clock != nullptr ? *config.clock : monotonic_clock()),
+      limited_(config.max_memory_bytes || config.max_models),
+      alarm_(JanitorAlarm::borrow()),
+      config_(config),
+      default_keep_alive_(limited(config.ttl)) {}
+
+RegistryCore::~RegistryCore() { JanitorAlarm::give_back(alarm_); }
+
+bool RegistryCore::is_janitor() const noexcept { return std::this_thread::get_id() == janitor_.get_id(); }
+
+bool RegistryCore::is_idle(const ModelSlot& slot) const {
+  if (slot.state != ModelState::ready || slot.pinned) return false;
+  // A loader may have kept a shared_ptr of its own: that is a hold too.
+  return ModelSlot::holds_of(slot.word.load()) == 0 && slot.model.use_count() <= 1;
+}
+
+TimePoint RegistryCore::expires_at(const ModelSlot& slot) const {
+  const Duration after = slot.expires_after.load();
+  return after == Duration::max() ? TimePoint::max() : slot.released_at.load() + after;
+}
+
+void RegistryCore::set_keep_alive(ModelSlot& slot, Duration keep_alive) {
+  slot.keep_alive = keep_alive;
+  const bool never = keep_alive < Duration{0} || slot.pinned || config_.eviction_policy == EvictionPolicy::manual;
+  slot.expires_after.store(never ? Duration::max() : keep_alive);
+  alarm_->ring();
+}
+
+RegistryCore::Book RegistryCore::book() const {
+  Book book;
+  for (ModelSlot* slot : table_.slots()) {
+    const bool ready = slot->state == ModelState::ready;
+    const bool approved = slot->flight != nullptr && (slot->flight->phase == Flight::Phase::making_room ||
+                                                      slot->flight->phase == Flight::Phase::running);
+    if (!ready && !approved) continue;
+    EvictionEntry entry;
+    entry.memory_bytes = ready ? slot->memory_bytes : slot->flight->memory_bytes;
+    if (ready) {
+      entry.idle = is_idle(*slot);
+      entry.access_count = ModelSlot::accesses_of(slot->word.load());
+      entry.release_order = slot->release_order.load();
+      entry.loaded_at = slot->loaded_at;
+      entry.expires_at = expires_at(*slot);
+    }
+    book.entries.push_back(entry);
+    book.slots.push_back(slot);
+  }
+  return book;
+}
+
+bool RegistryCore::begin_eviction(ModelSlot& slot) {
+  std::uint64_t word = slot.word.load();
+  do {
+    if (ModelSlot::holds_of(word) != 0) return false;
+  } while (!slot.word.compare_exchange_weak(word, 0));
+  const Duration age = clock_.now() - slot.loaded_at;
+  counts_.cache_hits += ModelSlot::accesses_of(word) - slot.granted_by_load;
+  ++counts_.evictions;
+  counts_.evicted_bytes += slot.memory_bytes;
+  counts_.eviction_age_total += age;
+  emit(RegistryEvent::Kind::evicted, slot, age);
+  slot.enter(ModelState::evicting);
+  bury(slot);
+  return true;
+}
+
+void RegistryCore::bury(ModelSlot& slot) {
+  graveyard_.push_back({std::move(slot.model), &slot});
+  slot.model = nullptr;
+  slot.object = nullptr;
+  slot.pinned = false;
+  ++unreleased_;
+  alarm_->ring();
+}
+
+void RegistryCore::release_memory(ModelSlot& slot) {
+  emit(RegistryEvent::Kind::destroyed, slot);
+  used_bytes_ -= slot.memory_bytes;
+  --used_models_;
+  --unreleased_;
+  slot.memory_bytes = 0;
+  slot.enter(ModelState::absent);
+  if (slot.flight != nullptr) slot.enter(ModelState::loading);
+  drained_.notify_all();
+}
+
+bool RegistryCore::evict(std::string_view key) {
+  MutexLock lock(mutex_);
+  ModelSlot* const slot = table_.find(key, SlotTable::hash(key));
+  return slot != nullptr && is_idle(*slot) && begin_eviction(*slot);
+}
+
+EvictionResult RegistryCore::evict_idle_expired(TimePoint now) {
+  const Book models = book();
+  EvictionResult evicted;
+  for (const std::size_t i : find_expired(models.entries, config_.eviction_policy, now)) {
+    if (!begin_eviction(*models.slots[i])) continue;
+    ++evicted.count;
+    evicted.bytes += models.entries[i].memory_bytes;
+  }
+  return evicted;
+}
+
+EvictionResult RegistryCore::evict_expired() {
+  MutexLock lock(mutex_);
+  return evict_idle_expired(clock_.coarse_now());
+}
+
+void RegistryCore::pin(std::string_view key, bool pinned) {
+  MutexLock lock(mutex_);
+  ModelSlot* const slot = table_.find(key, SlotTable::hash(key));
+  if (slot == nullptr || slot->state != ModelState::ready) {
+    throw Error(ErrorCode::model_not_found,
+                "model '" + std::string(key) + "' is not loaded, so it cannot be " + (pinned ? "pinned" : "unpinned"));
+  }
+  slot->pinned = pinned;
+  set_keep_alive(*slot, slot->keep_alive);
+}
+
+std::size_t RegistryCore::evict_all_idle() {
+  std::size_t count = 0;
+  const std::vector<ModelSlot*> slots = table_.slots();
+  for (ModelSlot* slot : slots) {
+    if (slot->state != ModelState::ready) continue;
+    const bool kept_outside = slot->model.use_count() > 1 && !closing_;
+    if (!kept_outside && begin_eviction(*slot)) ++count;
+  }
+  return count;
+}
+
+void RegistryCore::clear(std::optional<Duration> timeout) {
+  if (timeout && *timeout < Duration{0}) refuse("timeout must not be negative");
+  if (is_janitor()) refuse("clear() must not be called by a listener or destructor: it would wait for itself");
+  const TimePoint deadline = timeout ? clock_.now() + *timeout : TimePoint::max();
+  MutexLock lock(mutex_);
+  // What a destroyed model held is idle only now, so until nothing is left.
+  while (evict_all_idle() > 0 || unreleased_ > 0) {
+    if (deadline != TimePoint::max() && clock_.now() >= deadline) {
+      throw Error(ErrorCode::deadline_exceeded,
+                  "clear(): " + std::to_string(unreleased_) + " models were not destroyed in time; it goes on");
+    }
+    clock_.wait_until(drained_, mutex_, deadline);
+  }
+}
+
+TimePoint RegistryCore::sweep() {
+  const TimePoint now = clock_.coarse_now();
+  evict_idle_expired(now);
+  TimePoint next = TimePoint::max();
+  for (ModelSlot* slot : table_.slots()) {
+    if (slot->state == ModelState::failed) {
+      if (now >= slot->failure_forgotten_at) {
+        slot->enter(ModelState::absent);
+      } else {
+        next = std::min(next, slot->failure_forgotten_at);
+      }
+    } else if (slot->state == ModelState::ready && slot->expires_after.load() != Duration::max()) {
+      next = std::min(next, is_idle(*slot) ? expires_at(*slot) : now + config_.cleanup_interval);
+    }
+  }
+  return next;
+}
+
+void RegistryCore::run_janitor() {
+  while (true) {
+    alarm_->arm();
+    std::vector<Buried> buried;
+    std::deque<RegistryEvent> events;
+    std::vector<std::shared_ptr<Subscriber>> subscribers;
+    std::vector<std::exception_ptr> forgotten;
+    TimePoint next = TimePoint::max();
+    {
+      MutexLock lock(mutex_);
+      if (closing_) evict_all_idle();
+      next = sweep();
+      buried.swap(graveyard_);
+      events.swap(events_);
+      subscribers = subscribers_;
+      if (closing_ && buried.empty() && events.empty() && orphan_the_held()) return;
+    }
+    for (Buried& one : buried) {
+      one.model.reset();
+      Deferred deferred;
+      {
+        MutexLock lock(mutex_);
+        release_memory(*one.slot);
+        pump(deferred);
+      }
+      for (const auto& call : deferred) call();
+    }
+    if (!events.empty()) deliver(events, subscribers);
+    if (buried.empty() && events.empty()) alarm_->sleep_until(clock_, next);
+  }
+}
+
+// The end of the registry: what is held stays with its holders, the rest of the table goes. False if a model
+// was given back at the last moment and must be destroyed first.
+bool RegistryCore::orphan_the_held() {
+  bool complete = true;
+  for (ModelSlot* slot : table_.slots()) {
+    if (slot->state != ModelState::ready) continue;
+    slot->orphan_of = shared_from_this();
+    const std::uint64_t before = slot->word.fetch_or(ModelSlot::kOrphan);
+    if (ModelSlot::holds_of(before) > 0) continue;
+    slot->word.fetch_and(~ModelSlot::kOrphan);
+    slot->orphan_of = nullptr;
+    complete = false;
+  }
+  if (!complete) return false;
+  for (ModelSlot* slot : table_.take_all()) {
+    if (slot->state == ModelState::ready) continue;  // the last hold drops the table's reference
+    slot->core.store(nullptr);
+    slot->drop_reference();
+  }
+  closed_ = true;
+  return true;
+}
+
+void RegistryCore::close() noexcept {
+  Deferred deferred;
+  {
+    MutexLock lock(mutex_);
+    if (std::exchange(closing_, true)) return;
+    const auto gone = std::make_exception_ptr(Error(ErrorCode::cancelled, "the registry was closed before the load began"));
+    const std::vector<ModelSlot*> slots = table_.slots();
+    for (ModelSlot* slot : slots) {
+      const std::shared_ptr<Flight> flight = slot->flight;
+      if (flight == nullptr || flight->phase == Flight::Phase::running) continue;
+      end_unpublished(*flight, Waiter::Answer::error, gone, false, deferred);
+    }
+  }
+  for (const auto& call : deferred) call();
+  alarm_->ring();
+  if (is_janitor()) {
+    janitor_.detach();
+    return;
+  }
+  {
+    MutexLock lock(mutex_);
+    while (background_loads_ > 0) drained_.wait(mutex_);
+  }
+  janitor_.join();
+}
+
+}  // namespace remotemedia::detail
