@@ -92,7 +92,7 @@ def _packages(root: Path) -> Iterator[str]:
     for path in sorted(package.rglob("*.py")):
         module = path.relative_to(package.parent).with_suffix("").parts
         part = module[1]
-        if len(module) == 2 and part.startswith("__"):  # noqa: PLR2004 - the package's own files
+        if len(module) == 2 and part.startswith("__"):  # the package's own files
             continue
         name = path.relative_to(root)
         if part not in PACKAGES:

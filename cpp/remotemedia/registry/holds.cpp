@@ -12,15 +12,6 @@
 
 namespace remotemedia::detail {
 
-TimePoint RegistryCore::stamp(ModelSlot& slot) noexcept {
-  const TimePoint now = clock_.coarse_now();
-  slot.released_at.store(now, std::memory_order_relaxed);
-  if (limited_) {
-    slot.release_order.store(next_release_order_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
-  }
-  return now;
-}
-
 ModelSlot* RegistryCore::checked(ModelSlot& slot, const std::type_info& type) {
   if (slot.type != &type && *slot.type != type) [[unlikely]] {
     std::string message = type_mismatch_message(slot.key, *slot.type, type);

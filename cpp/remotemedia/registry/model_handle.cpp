@@ -20,17 +20,8 @@ Hold::Hold(const Hold& other) {
   if (other.holder_ != nullptr) holder_ = slot.core.load()->label(slot, other.holder_->label);
 }
 
-void Hold::release() noexcept {
-  ModelSlot& slot = *std::exchange(slot_, nullptr);
-  if (holder_ != nullptr) {
-    slot.core.load()->release_labelled(slot, std::exchange(holder_, nullptr));
-  } else {
-    slot.release();
-  }
+void Hold::release_labelled(ModelSlot* slot) noexcept {
+  slot->core.load()->release_labelled(*slot, std::exchange(holder_, nullptr));
 }
-
-void* Hold::object() const noexcept { return slot_->object; }
-const std::string& Hold::key() const noexcept { return slot_->key; }
-const std::string& Hold::model_id() const noexcept { return slot_->model_id; }
 
 }  // namespace remotemedia::detail

@@ -9,13 +9,11 @@
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/base/export.h"
+#include "remotemedia/registry/model_slot.h"
 
 namespace remotemedia {
 
 namespace detail {
-
-struct ModelSlot;
-struct Holder;
 
 /// The part of a handle that needs no type.
 class REMOTEMEDIA_API Hold {
@@ -34,7 +32,14 @@ class REMOTEMEDIA_API Hold {
     if (slot_ != nullptr) release();
   }
 
-  void release() noexcept;
+  void release() noexcept {
+    ModelSlot* const slot = std::exchange(slot_, nullptr);
+    if (holder_ == nullptr) [[likely]] {
+      slot->release();
+    } else {
+      release_labelled(slot);
+    }
+  }
   explicit operator bool() const noexcept { return slot_ != nullptr; }
 
   /// Forgets the hold without giving it back.
@@ -44,11 +49,13 @@ class REMOTEMEDIA_API Hold {
   }
 
   /// Not of a released hold.
-  void* object() const noexcept;
-  const std::string& key() const noexcept;
-  const std::string& model_id() const noexcept;
+  void* object() const noexcept { return slot_->object; }
+  const std::string& key() const noexcept { return slot_->key; }
+  const std::string& model_id() const noexcept { return slot_->model_id; }
 
  private:
+  void release_labelled(ModelSlot* slot) noexcept;
+
   ModelSlot* slot_ = nullptr;
   Holder* holder_ = nullptr;
 };
@@ -102,7 +109,9 @@ class ModelHandle {
  private:
   friend class ModelRegistry;
 
-  ModelHandle(detail::Hold hold, T* model) noexcept : hold_(std::move(hold)), model_(model) {}
+  explicit ModelHandle(detail::ModelSlot* slot) noexcept : hold_(slot), model_(static_cast<T*>(hold_.object())) {}
+  explicit ModelHandle(detail::Hold&& hold) noexcept
+      : hold_(std::move(hold)), model_(static_cast<T*>(hold_.object())) {}
 
   T* checked() const {
     if (model_ == nullptr) [[unlikely]] refuse();

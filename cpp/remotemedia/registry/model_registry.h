@@ -88,12 +88,12 @@ class REMOTEMEDIA_API ModelRegistry {
   ///          invalid_argument for an empty key.
   template <class T, LoaderOf<T> Loader>
   ModelHandle<T> get_or_load(std::string_view key, Loader&& loader) {
-    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]] return handle<T>(detail::Hold(slot));
+    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]] return ModelHandle<T>(slot);
     return load<T>(key, std::forward<Loader>(loader), {});
   }
   template <class T, LoaderOf<T> Loader>
   ModelHandle<T> get_or_load(const ModelKey& key, Loader&& loader) {
-    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]] return handle<T>(detail::Hold(slot));
+    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]] return ModelHandle<T>(slot);
     return load<T>(key.text(), std::forward<Loader>(loader), {});
   }
   template <class T, LoaderOf<T> Loader>
@@ -156,25 +156,19 @@ class REMOTEMEDIA_API ModelRegistry {
 
  private:
   template <class T>
-  static ModelHandle<T> handle(detail::Hold hold) noexcept {
-    T* const model = static_cast<T*>(hold.object());
-    return ModelHandle<T>(std::move(hold), model);
-  }
-
-  template <class T>
   static std::optional<ModelHandle<T>> found(detail::ModelSlot* slot) {
     if (slot == nullptr) return std::nullopt;
-    return handle<T>(detail::Hold(slot));
+    return ModelHandle<T>(slot);
   }
 
   template <class T, class F>
   ModelHandle<T> load(std::string_view key, F&& loader, const LoadOptions& options) {
     if (!options.timeout) {
-      return handle<T>(detail::load(core_, key, typeid(T), options,
+      return ModelHandle<T>(detail::load(core_, key, typeid(T), options,
                                     [&loader](const ReportProgress& report) { return made<T>(loader, report); }));
     }
     auto own = std::make_shared<std::decay_t<F>>(std::forward<F>(loader));
-    return handle<T>(detail::load(core_, key, typeid(T), options,
+    return ModelHandle<T>(detail::load(core_, key, typeid(T), options,
                                   [own](const ReportProgress& report) { return made<T>(*own, report); }));
   }
 

@@ -148,7 +148,14 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   // holds.cpp
   ModelSlot* find_and_hold(std::string_view key, std::size_t hash, const std::type_info& type);
   ModelSlot* checked(ModelSlot& slot, const std::type_info& type);
-  TimePoint stamp(ModelSlot& slot) noexcept;
+  TimePoint stamp(ModelSlot& slot) noexcept {
+    const TimePoint now = clock_.coarse_now();
+    slot.released_at.store(now, std::memory_order_relaxed);
+    if (limited_) {
+      slot.release_order.store(next_release_order_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
+    }
+    return now;
+  }
   void note(RegistryEvent::Kind kind, const ModelSlot& slot);
 
   // loading.cpp
