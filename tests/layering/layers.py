@@ -107,13 +107,14 @@ def _imported_parts(path: Path, module: tuple[str, ...]) -> Iterator[tuple[str, 
     """Each part of remotemedia that a file imports, "" for the package itself, with the line."""
     package = module[:-1]
     for node in ast.walk(ast.parse(path.read_text(), filename=str(path))):
-        names: list[list[str]] = []
         if isinstance(node, ast.Import):
             names = [alias.name.split(".") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = list(package[: len(package) - node.level + 1]) if node.level else []
             base = above + (node.module.split(".") if node.module else [])
             names = [[*base, alias.name] if base == ["remotemedia"] else base for alias in node.names]
+        else:
+            continue
         for parts in names:
             if parts[0] == "remotemedia":
                 part = parts[1] if len(parts) > 1 else ""
