@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SileroStream: what the Silero network has to remember of one stream."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from remotemedia.nodes.ml.silero_network import CONTEXT, FRAME, STATE_SHAPE, SileroNetwork
+
+Samples = npt.NDArray[np.float32]
+
+
+class SileroStream:
+    """The recurrent state, the context and the unfinished frame of one stream.
+
+    Not thread-safe; one for each stream. Any number of streams share a network.
+    """
+
+    def __init__(self, network: SileroNetwork) -> None:
+        self._network = network
+        self._state: Samples = np.zeros(STATE_SHAPE, np.float32)
+        self._waiting: Samples = np.zeros(CONTEXT, np.float32)  # the context, then samples of no frame yet
+
+    def push(self, samples: Samples) -> Samples:
+        """Takes samples [n] at 16 kHz and returns the probability of speech of every frame they complete, [frames]."""
+        waiting = np.concatenate([self._waiting, samples])
+        frames = (len(waiting) - CONTEXT) // FRAME
+        probabilities = np.empty(frames, np.float32)
+        for index in range(frames):
+            start = index * FRAME
+            probabilities[index], self._state = self._network.step(waiting[start : start + CONTEXT + FRAME], self._state)
+        self._waiting = waiting[frames * FRAME :].copy()
+        return probabilities
+
+    def finish(self) -> Samples:
+        """Ends the stream: the probability of the last frame filled up with zeros, [1], or [0] if none is begun."""
+        begun = len(self._waiting) - CONTEXT
+        return self.push(np.zeros(FRAME - begun, np.float32)) if begun else np.zeros(0, np.float32)
