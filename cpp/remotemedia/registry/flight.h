@@ -5,6 +5,8 @@
 
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -31,6 +33,7 @@ struct LoadedModel {
   std::shared_ptr<void> object;
   std::optional<std::size_t> memory_bytes;  ///< What the model itself says.
   std::string model_id;                     ///< Likewise; empty: the key.
+  bool revived = false;  ///< Evicted before, but still alive with somebody: found again, not loaded.
 };
 
 struct Flight {
@@ -59,6 +62,7 @@ struct Flight {
   std::optional<Duration> keep_alive;
 
   Phase phase = Phase::created;
+  std::atomic<std::uint64_t> loop_thread{0};  ///< Of a coroutine loader: the thread that must not block on it.
   bool has_permit = false;         ///< Counts among the loaders that run.
   std::function<void()> on_start;  ///< Called once, without a lock, when it runs or has ended before it could.
   std::vector<std::shared_ptr<Waiter>> waiters;

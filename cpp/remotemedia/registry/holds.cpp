@@ -54,9 +54,9 @@ ModelSlot* RegistryCore::try_hold(const ModelKey& key, const std::type_info& typ
   return held;
 }
 
-Holder* RegistryCore::label(ModelSlot& slot, std::string text) {
+Holder* RegistryCore::label(ModelSlot& slot, std::shared_ptr<const std::string> text) {
   std::list<Holder> node;
-  node.push_back({std::move(text), clock_.now(), {}});
+  node.push_back({std::move(text), clock_.coarse_now(), {}});
   node.back().self = node.begin();
   MutexLock lock(mutex_);
   slot.holders.splice(slot.holders.end(), node);

@@ -86,7 +86,7 @@ ModelInfo RegistryCore::describe(const ModelSlot& slot) const {
   info.last_accessed = wall_time(info.reference_count > 0 ? now : slot.released_at.load(), now);
   const TimePoint expiry = expires_at(slot);
   if (info.reference_count == 0 && expiry != TimePoint::max()) info.expires_in = std::max(Duration{0}, expiry - now);
-  for (const Holder& holder : slot.holders) info.holders.push_back({holder.label, wall_time(holder.since, now)});
+  for (const Holder& holder : slot.holders) info.holders.push_back({*holder.label, wall_time(holder.since, now)});
   if (info.holders.size() < info.reference_count) info.holders.resize(info.reference_count, {"(unnamed)", {}});
   return info;
 }

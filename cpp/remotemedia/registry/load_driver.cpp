@@ -56,7 +56,7 @@ void run_loader(const std::shared_ptr<RegistryCore>& core, const std::shared_ptr
 Hold labelled(RegistryCore& core, ModelSlot* slot, const LoadOptions& options) {
   Hold hold(slot);
   if (options.holder.empty()) return hold;
-  Holder* const holder = core.label(*slot, options.holder);
+  Holder* const holder = core.label(*slot, std::make_shared<const std::string>(options.holder));
   return Hold(std::exchange(hold, Hold()).detach(), holder);
 }
 

@@ -268,16 +268,25 @@ void RegistryCore::land_loaded(Flight& flight, LoadedModel& loaded, Deferred& de
   } else {
     set_keep_alive(slot, flight.keep_alive.value_or(default_keep_alive_));
     stamp(slot);
-    ++counts_.loads;
-    counts_.load_time_total += took;
-    const double seconds = std::chrono::duration<double>(took).count();
-    for (std::size_t i = 0; i < counts_.load_times.size(); ++i) {
-      const bool up_to = i >= RegistryMetrics::kLoadSecondsBounds.size() || seconds <= RegistryMetrics::kLoadSecondsBounds[i];
-      if (up_to) ++counts_.load_times[i];
-    }
+    count_load(loaded.revived, took);
     emit(RegistryEvent::Kind::loaded, slot, took);
     grant_to_waiters(flight);
     land(flight, Waiter::Answer::hold, nullptr, deferred);
+  }
+}
+
+void RegistryCore::count_load(bool revived, Duration took) {
+  if (revived) {
+    --counts_.cache_misses;
+    ++counts_.cache_hits;
+    return;
+  }
+  ++counts_.loads;
+  counts_.load_time_total += took;
+  const double seconds = std::chrono::duration<double>(took).count();
+  for (std::size_t i = 0; i < counts_.load_times.size(); ++i) {
+    const bool last = i == RegistryMetrics::kLoadSecondsBounds.size();
+    if (last || seconds <= RegistryMetrics::kLoadSecondsBounds[i]) ++counts_.load_times[i];
   }
 }
 
@@ -408,7 +417,7 @@ ModelSlot* RegistryCore::take(const std::shared_ptr<Waiter>& waiter) {
   std::exception_ptr error;
   {
     MutexLock lock(mutex_);
-    error = waiter->error;
+    error = std::exchange(waiter->error, nullptr);
     if (!error) return std::exchange(waiter->held, nullptr);
   }
   std::rethrow_exception(error);

@@ -33,7 +33,7 @@ struct Flight;
 
 /// One labelled hold.
 struct Holder {
-  std::string label;
+  std::shared_ptr<const std::string> label;
   TimePoint since;
   std::list<Holder>::iterator self;
 };

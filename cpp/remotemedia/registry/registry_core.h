@@ -67,7 +67,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   ModelSlot* try_hold(const ModelKey& key, const std::type_info& type);
 
   /// Names a hold; the label goes with release_labelled().
-  Holder* label(ModelSlot& slot, std::string text);
+  Holder* label(ModelSlot& slot, std::shared_ptr<const std::string> text);
   void release_labelled(ModelSlot& slot, Holder* holder) noexcept;
 
   // Loads.
@@ -168,6 +168,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   void answer(const std::shared_ptr<Waiter>& waiter, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void give_up_permit(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
   bool take_permit(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
+  void count_load(bool revived, Duration took) REMOTEMEDIA_REQUIRES(mutex_);
   void grant_to_waiters(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
   void end_unpublished(Flight& flight, Waiter::Answer answer, const std::exception_ptr& error, bool remember,
                        Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);

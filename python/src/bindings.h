@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The binding files, one for each subject.
+
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace remotemedia::python {
+
+void bind_errors(nanobind::module_& m);
+void bind_registry(nanobind::module_& m);
+void bind_loading(nanobind::module_& m);
+
+}  // namespace remotemedia::python

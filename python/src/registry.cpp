@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ModelRegistry, ModelHandle and what a registry tells about itself.
+//
+// The GIL: a hit keeps it, for it waits for nothing. The registry's own thread takes it to destroy a Python
+// model; whoever waits for that thread (clear, close) lets go of it first.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <nanobind/typing.h>
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bindings.h"
+#include "caller_label.h"
+#include "py_registry.h"
+#include "remotemedia/base/error.h"
+#include "remotemedia/base/log.h"
+#include "remotemedia/registry/keep_alive.h"
+#include "remotemedia/registry/model_info.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace remotemedia::python {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+double epoch_seconds(std::chrono::system_clock::time_point time) {
+  return Seconds(time.time_since_epoch()).count();
+}
+
+double seconds(Duration duration) { return Seconds(duration).count(); }
+
+Duration not_negative(double value, const char* name) {
+  if (!(value >= 0)) {
+    throw Error(ErrorCode::invalid_argument, std::string(name) + " must be a number of seconds, not negative");
+  }
+  return keep_alive_from_seconds(value);
+}
+
+std::optional<std::size_t> not_negative(const std::optional<long long>& value, const char* name) {
+  if (!value) return std::nullopt;
+  if (*value < 0) throw Error(ErrorCode::invalid_argument, std::string(name) + " must not be negative");
+  return static_cast<std::size_t>(*value);
+}
+
+EvictionPolicy eviction_policy(const std::string& name) {
+  if (name == "lru") return EvictionPolicy::lru;
+  if (name == "lfu") return EvictionPolicy::lfu;
+  if (name == "ttl") return EvictionPolicy::ttl;
+  if (name == "manual") return EvictionPolicy::manual;
+  throw Error(ErrorCode::invalid_argument, "eviction_policy '" + name + "' is unknown: lru, lfu, ttl or manual");
+}
+
+std::string_view text_of(nb::handle key) {
+  if (!PyUnicode_Check(key.ptr())) {
+    throw nb::type_error("a model's key must be a str");
+  }
+  Py_ssize_t size = 0;
+  const char* const data = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
+  if (data == nullptr) throw nb::python_error();
+  return {data, static_cast<std::size_t>(size)};
+}
+
+// The registries that are open, to close them before the interpreter goes. With the GIL.
+std::vector<PyRegistry*>& open_registries() {
+  static auto& registries = *new std::vector<PyRegistry*>;
+  return registries;
+}
+
+void log_to_python(nb::object sink) {
+  auto shared = std::make_shared<GilObject>(std::move(sink));
+  set_log_sink([shared](LogLevel level, std::string_view message) {
+    const nb::gil_scoped_acquire gil;
+    try {
+      shared->get()(static_cast<int>(level), nb::str(message.data(), message.size()));
+    } catch (nb::python_error& error) {
+      error.discard_as_unraisable("remotemedia's log sink");
+    }
+  });
+}
+
+void shut_down() {
+  std::vector<std::shared_ptr<detail::RegistryCore>> cores;
+  for (PyRegistry* registry : open_registries()) cores.push_back(registry->core());
+  const nb::gil_scoped_release no_gil;
+  for (const auto& core : cores) core->close();
+  set_log_sink({});
+}
+
+// A hit without any option never leaves this function; everything else is Python's `_load`.
+nb::object get_or_load(nb::handle self, nb::handle key, nb::handle loader, nb::handle arguments,
+                       nb::handle memory_bytes, nb::handle keep_alive, nb::handle device, nb::handle timeout,
+                       nb::handle progress) {
+  auto& core = *nb::inst_ptr<PyRegistry>(self)->core();
+  const std::string_view text = text_of(key);
+  const bool plain = memory_bytes.is_none() && keep_alive.is_none() && timeout.is_none();
+  if (plain && PyCallable_Check(loader.ptr()) != 0) [[likely]] {
+    if (detail::ModelSlot* const slot = core.try_hold(text, typeid(PyModel))) {
+      return nb::cast(labelled_handle(core, slot));
+    }
+  }
+  return self.attr("_load")(key, loader, arguments, memory_bytes, keep_alive, device, timeout, progress);
+}
+
+nb::object get(const PyRegistry& self, nb::handle key) {
+  detail::ModelSlot* const slot = self.core()->try_hold(text_of(key), typeid(PyModel));
+  return slot != nullptr ? nb::cast(labelled_handle(*self.core(), slot)) : nb::none();
+}
+
+nb::object subscribe(const PyRegistry& self, nb::object listener) {
+  if (PyCallable_Check(listener.ptr()) == 0) throw nb::type_error("a listener must be callable");
+  auto shared = std::make_shared<GilObject>(std::move(listener));
+  auto call = [shared](const RegistryEvent& event) {
+    const nb::gil_scoped_acquire gil;
+    try {
+      shared->get()(event);
+    } catch (nb::python_error& error) {
+      throw std::runtime_error(error.what());
+    }
+  };
+  std::weak_ptr<detail::RegistryCore> core = self.core();
+  auto subscriber = self.core()->subscribe(std::move(call));
+  return nb::cpp_function([core, subscriber] {
+    const auto alive = core.lock();
+    if (alive == nullptr) return;
+    const nb::gil_scoped_release no_gil;
+    alive->unsubscribe(subscriber);
+  });
+}
+
+RegistryConfig make_config(std::optional<double> ttl_seconds, std::optional<long long> max_memory_bytes,
+                           std::optional<long long> max_models, const std::string& policy,
+                           double cleanup_interval_seconds, long long max_concurrent_loads,
+                           double min_residency_seconds, double failed_load_ttl_seconds) {
+  RegistryConfig config;
+  config.ttl = ttl_seconds ? std::optional(keep_alive_from_seconds(*ttl_seconds)) : std::nullopt;
+  config.max_memory_bytes = not_negative(max_memory_bytes, "max_memory_bytes");
+  config.max_models = not_negative(max_models, "max_models");
+  config.eviction_policy = eviction_policy(policy);
+  config.cleanup_interval = not_negative(cleanup_interval_seconds, "cleanup_interval_seconds");
+  config.max_concurrent_loads = *not_negative(std::optional(max_concurrent_loads), "max_concurrent_loads");
+  config.min_residency = not_negative(min_residency_seconds, "min_residency_seconds");
+  config.failed_load_ttl = not_negative(failed_load_ttl_seconds, "failed_load_ttl_seconds");
+  return config;
+}
+
+std::vector<std::pair<double, std::uint64_t>> load_seconds(const RegistryMetrics& metrics) {
+  std::vector<std::pair<double, std::uint64_t>> histogram;
+  for (std::size_t i = 0; i < metrics.load_times.size(); ++i) {
+    const bool last = i == RegistryMetrics::kLoadSecondsBounds.size();
+    const double bound =
+        last ? std::numeric_limits<double>::infinity() : RegistryMetrics::kLoadSecondsBounds[i];
+    histogram.emplace_back(bound, metrics.load_times[i]);
+  }
+  return histogram;
+}
+
+void bind_records(nb::module_& m) {
+  nb::class_<ModelInfo>(m, "ModelInfo", "One model of a registry, at one moment.")
+      .def_ro("key", &ModelInfo::key)
+      .def_ro("model_id", &ModelInfo::model_id, "What the model itself says, else the key.")
+      .def_ro("device", &ModelInfo::device)
+      .def_prop_ro("state", [](const ModelInfo& info) { return std::string(to_string(info.state)); },
+                   nb::sig("def state(self) -> typing.Literal['loading', 'ready', 'evicting', 'failed']"))
+      .def_ro("memory_bytes", &ModelInfo::memory_bytes)
+      .def_ro("reference_count", &ModelInfo::reference_count)
+      .def_prop_ro("loaded_at", [](const ModelInfo& info) { return epoch_seconds(info.loaded_at); },
+                   "Seconds since the epoch; 0 until it is loaded.")
+      .def_prop_ro("last_accessed", [](const ModelInfo& info) { return epoch_seconds(info.last_accessed); },
+                   "Seconds since the epoch: its last release; now, while it is held.")
+      .def_ro("access_count", &ModelInfo::access_count)
+      .def_ro("pinned", &ModelInfo::pinned)
+      .def_prop_ro("expires_in",
+                   [](const ModelInfo& info) {
+                     return info.expires_in ? std::optional(seconds(*info.expires_in)) : std::nullopt;
+                   },
+                   "Seconds, while nobody holds it and its time is limited.")
+      .def_prop_ro("holders",
+                   [](const ModelInfo& info) {
+                     std::vector<std::string> labels;
+                     for (const HolderInfo& holder : info.holders) labels.push_back(holder.label);
+                     return labels;
+                   },
+                   "One label for each hold: the function that asked.")
+      .def_prop_ro("held_since",
+                   [](const ModelInfo& info) {
+                     std::vector<double> times;
+                     for (const HolderInfo& holder : info.holders) {
+                       times.push_back(holder.since ? epoch_seconds(*holder.since) : 0.0);
+                     }
+                     return times;
+                   },
+                   "Seconds since the epoch, for each of `holders`.")
+      .def("__repr__", [](const ModelInfo& info) {
+        return "ModelInfo(key='" + info.key + "', state='" + std::string(to_string(info.state)) +
+               "', memory_bytes=" + std::to_string(info.memory_bytes) +
+               ", reference_count=" + std::to_string(info.reference_count) + ")";
+      });
+
+  nb::class_<RegistryMetrics>(m, "RegistryMetrics", "Counts since the registry was made, and what is there now.")
+      .def_ro("total_models", &RegistryMetrics::total_models)
+      .def_ro("total_memory_bytes", &RegistryMetrics::total_memory_bytes)
+      .def_ro("cache_hits", &RegistryMetrics::cache_hits, "Calls served without starting a load.")
+      .def_ro("cache_misses", &RegistryMetrics::cache_misses, "Calls that started a load.")
+      .def_ro("loads", &RegistryMetrics::loads, "Loads that succeeded.")
+      .def_ro("failed_loads", &RegistryMetrics::failed_loads)
+      .def_ro("evictions", &RegistryMetrics::evictions, "Models that went, by pressure, time, evict or clear.")
+      .def_ro("evicted_bytes", &RegistryMetrics::evicted_bytes)
+      .def_prop_ro("eviction_age_seconds_total",
+                   [](const RegistryMetrics& metrics) { return seconds(metrics.eviction_age_total); },
+                   "From load to eviction, summed.")
+      .def_prop_ro("load_seconds_total", [](const RegistryMetrics& metrics) { return seconds(metrics.load_time_total); })
+      .def_prop_ro("load_seconds", &load_seconds,
+                   "Histogram: (upper bound in seconds, loads up to it), cumulative, the last bound infinite.")
+      .def_prop_ro("hit_rate", &RegistryMetrics::hit_rate);
+
+  nb::class_<EvictionResult>(m, "EvictionResult")
+      .def_ro("count", &EvictionResult::count)
+      .def_ro("bytes", &EvictionResult::bytes);
+
+  nb::class_<LoadPlan>(m, "EvictionPlan", "What loading a model would evict, and what stands in the way.")
+      .def_ro("fits", &LoadPlan::fits)
+      .def_ro("victims", &LoadPlan::victims)
+      .def_ro("blocked_by", &LoadPlan::blocked_by);
+
+  nb::class_<RegistryEvent>(m, "RegistryEvent")
+      .def_prop_ro("kind", [](const RegistryEvent& event) { return std::string(to_string(event.kind)); },
+                   nb::sig("def kind(self) -> typing.Literal['load_started', 'loaded', 'load_failed', 'hit', "
+                           "'released', 'evicted', 'destroyed']"))
+      .def_ro("key", &RegistryEvent::key)
+      .def_prop_ro("seconds", [](const RegistryEvent& event) { return seconds(event.duration); },
+                   "Of the load (loaded, load_failed), or from load to eviction (evicted).")
+      .def_ro("bytes", &RegistryEvent::bytes);
+
+  nb::class_<RegistryConfig>(m, "RegistryConfig", "The limits of a ModelRegistry.");
+}
+
+void bind_handle(nb::module_& m) {
+  m.attr("T") = nb::type_var("T");
+  nb::class_<PyHandle>(m, "ModelHandle", nb::is_generic(), nb::is_weak_referenceable(),
+                       nb::sig("class ModelHandle(typing.Generic[T])"),
+                       "A counted hold. While one is alive the model is neither evicted nor destroyed. The bare object\n"
+                       "that `model` gives is no hold: keep the handle.")
+      .def_prop_ro("model", &PyHandle::model, "What the loader returned.", nb::sig("def model(self) -> T"))
+      .def_prop_ro("key", &PyHandle::key)
+      .def_prop_ro("model_id", &PyHandle::model_id, "What the model itself says, else the key.")
+      .def_prop_ro("scope", [](const PyHandle&) { return "process"; }, nb::sig("def scope(self) -> str"))
+      .def_prop_ro("endpoint", [](const PyHandle&) { return nb::none(); }, nb::sig("def endpoint(self) -> str | None"),
+                   "Where the model lives when that is another process.")
+      .def_prop_ro("released", &PyHandle::released)
+      .def("release", &PyHandle::release,
+           "Gives the hold back. Twice is once. Using the handle afterwards raises InvalidArgument.")
+      .def("__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> ModelHandle[T]"))
+      .def("__exit__", [](PyHandle& self, nb::args) { self.release(); }, nb::sig("def __exit__(self, *error: object) -> None"))
+      .def("__copy__", &PyHandle::copy, "Another hold.", nb::sig("def __copy__(self) -> ModelHandle[T]"))
+      .def("__repr__", [](const PyHandle& self) {
+        return self.released() ? std::string("ModelHandle(released)") : "ModelHandle('" + self.key() + "')";
+      });
+}
+
+}  // namespace
+
+const detail::Hold& PyHandle::checked() const {
+  if (!hold_) {
+    throw Error(ErrorCode::invalid_argument, "this ModelHandle was released: ask the registry for the model again");
+  }
+  return hold_;
+}
+
+PyRegistry::PyRegistry(const RegistryConfig& config) : core_(detail::RegistryCore::open(config)) {
+  open_registries().push_back(this);
+}
+
+PyRegistry::~PyRegistry() {
+  std::erase(open_registries(), this);
+  close();
+}
+
+void PyRegistry::close() noexcept {
+  const nb::gil_scoped_release no_gil;
+  core_->close();
+}
+
+PyHandle labelled_handle(detail::RegistryCore& core, detail::ModelSlot* slot) {
+  return PyHandle(detail::Hold(slot, core.label(*slot, caller_label())));
+}
+
+void bind_registry(nb::module_& m) {
+  bind_records(m);
+  bind_handle(m);
+  m.def("make_config", &make_config, "ttl_seconds"_a.none(), "max_memory_bytes"_a.none(), "max_models"_a.none(),
+        "eviction_policy"_a, "cleanup_interval_seconds"_a, "max_concurrent_loads"_a, "min_residency_seconds"_a,
+        "failed_load_ttl_seconds"_a);
+  m.def("log_to", &log_to_python, "sink"_a);
+  m.def("shut_down", &shut_down, "Closes every registry: nothing of remotemedia runs Python afterwards.");
+
+  nb::class_<PyRegistry>(m, "ModelRegistry", nb::is_weak_referenceable())
+      .def(nb::init<const RegistryConfig&>(), "config"_a)
+      .def("get_or_load",
+           [](nb::handle_t<PyRegistry> self, nb::handle key, nb::handle loader, nb::handle arguments,
+              nb::handle memory_bytes, nb::handle keep_alive, nb::handle device, nb::handle timeout,
+              nb::handle progress) {
+             return get_or_load(self, key, loader, arguments, memory_bytes, keep_alive, device, timeout, progress);
+           },
+           "key"_a, "loader"_a, nb::kw_only(), "arguments"_a.none() = nb::none(), "memory_bytes"_a.none() = nb::none(),
+           "keep_alive"_a.none() = nb::none(), "device"_a = "cpu", "timeout"_a.none() = nb::none(),
+           "progress"_a.none() = nb::none(),
+           nb::sig("def get_or_load(self, key: str, loader: collections.abc.Callable[..., T], *, arguments: "
+                   "collections.abc.Mapping[str, typing.Any] | None = None, memory_bytes: int | None = None, keep_alive: "
+                   "float | str | None = None, device: str = 'cpu', timeout: float | None = None, progress: "
+                   "collections.abc.Callable[[remotemedia._core.LoadProgress], None] | None = None) -> ModelHandle[T]"),
+           "A hold on the model `key`, loaded exactly once however many callers ask at the same time.\n\n"
+           "The loader runs in this thread, or in one of its own when there is a timeout; the others wait.\n\n"
+           "Args:\n"
+           "    key: By convention \"<model>@<device>\", with every option that makes another model.\n"
+           "    loader: Called with `arguments`; a parameter named `progress` gets a function\n"
+           "        progress(fraction: float | None, message: str = \"\").\n"
+           "    arguments: Keyword arguments of the loader.\n"
+           "    memory_bytes: What the model takes at most, unless it says so itself by memory_usage().\n"
+           "    keep_alive: How long it stays after its last hold: seconds or \"90\", \"300ms\", \"5m\", \"1h30m\";\n"
+           "        0 gone at once, negative no time limit, None the registry's ttl on a load, unchanged on a hit.\n"
+           "    device: What the model is listed under.\n"
+           "    timeout: Seconds that this caller waits; the load goes on for the others.\n"
+           "    progress: Called with what the loader reports, whoever's loader it is.\n\n"
+           "Raises:\n"
+           "    LoadFailed: The loader raised; `__cause__` is what. The next call tries again. Also when loaders\n"
+           "        would wait for each other in a ring.\n"
+           "    OutOfMemory: Nothing that may go makes room; nothing was evicted.\n"
+           "    DeadlineExceeded: The timeout passed.\n"
+           "    ValueError: keep_alive does not parse, memory_bytes is negative, the key is empty.")
+      .def("get", &get, "key"_a, "A hold if the model is there now; never loads, never waits.",
+           nb::sig("def get(self, key: str) -> ModelHandle[typing.Any] | None"))
+      .def("__contains__", [](const PyRegistry& self, nb::handle key) {
+             return PyUnicode_Check(key.ptr()) && self.core()->contains(text_of(key));
+           }, "key"_a, nb::sig("def __contains__(self, key: object) -> bool"))
+      .def("list_models", [](const PyRegistry& self) { return self.core()->list_models(); },
+           "By key, from loading until the memory is released.")
+      .def("metrics", [](const PyRegistry& self) { return self.core()->metrics(); })
+      .def("evict", [](const PyRegistry& self, nb::handle key) { return self.core()->evict(text_of(key)); }, "key"_a,
+           "True when it was there and nobody held or pinned it. Otherwise it stays, and False is returned.",
+           nb::sig("def evict(self, key: str) -> bool"))
+      .def("evict_expired", [](const PyRegistry& self) { return self.core()->evict_expired(); },
+           "Evicts what has expired now.")
+      .def("pin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), true); }, "key"_a,
+           "Neither pressure nor time nor evict takes it. ModelNotFound when it is not there.",
+           nb::sig("def pin(self, key: str) -> None"))
+      .def("unpin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), false); }, "key"_a,
+           nb::sig("def unpin(self, key: str) -> None"))
+      .def("subscribe", &subscribe, "listener"_a,
+           "Calls listener for every event, on the registry's own thread; returns what ends that.",
+           nb::sig("def subscribe(self, listener: collections.abc.Callable[[RegistryEvent], None]) -> "
+                   "collections.abc.Callable[[], None]"))
+      .def("plan", [](const PyRegistry& self, nb::handle key, long long memory_bytes) {
+             return self.core()->plan(text_of(key), *not_negative(std::optional(memory_bytes), "memory_bytes"));
+           }, "key"_a, "memory_bytes"_a, "What loading `key` would evict, without doing it.",
+           nb::sig("def plan(self, key: str, memory_bytes: int) -> EvictionPlan"))
+      .def("clear", [](const PyRegistry& self, std::optional<double> timeout) {
+             std::optional<Duration> limit;
+             if (timeout) limit = not_negative(*timeout, "timeout");
+             const nb::gil_scoped_release no_gil;
+             self.core()->clear(limit);
+           }, "timeout"_a.none() = nb::none(),
+           "Evicts what nobody holds (pinned too) and returns when its memory is really released;\n"
+           "DeadlineExceeded when that takes longer.");
+}
+
+}  // namespace remotemedia::python
