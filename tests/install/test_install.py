@@ -81,7 +81,10 @@ def test_the_installed_package_needs_numpy_and_nothing_else(python: Path) -> Non
     assert names - {"pip", "setuptools"} == {"numpy", "remotemedia"}
 
 
-def test_a_user_program_runs_with_the_installed_package(python: Path, tmp_path: Path) -> None:
+def test_a_user_program_runs_with_the_installed_package_and_leaks_nothing(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REMOTEMEDIA_LEAK_CHECK", "1")
     assert run(python, HERE / "user_program.py", cwd=tmp_path).endswith("user program: ok\n")
 
 
