@@ -24,4 +24,4 @@ def mono_samples(item: Any, *, needed_by: str) -> tuple[Samples, int]:
         raise InvalidTensor(f"{needed_by} takes RuntimeData.audio(samples, sample_rate), not {item!r:.200}")
     samples = np.asarray(item.payload, np.float32)
     mono = samples if samples.ndim == 1 else samples.mean(axis=0, dtype=np.float32)
-    return cast(Samples, mono), item.sample_rate
+    return cast("Samples", mono), item.sample_rate

@@ -37,16 +37,17 @@ class Node:
 
     Attributes:
         name: Names the node in errors and in `Pipeline.get_node`. The class's name unless given.
-        config: Every argument of the constructor by name, defaults included, also those that a subclass names in its
-            own signature. A manifest is written from it.
+        config: Every argument of the constructor by name, also those that a subclass names in its own signature, with
+            all defaults but None. A manifest is written from it.
         session_ttl: Seconds without an item after which a session ends: finish, then close_session. The next item
             opens a new one. None: never. Set it as a class attribute, on the object or as an argument.
+        lifecycle: Set while a pipeline has the node initialised, by that pipeline.
     """
 
     name: str
     config: dict[str, Any]
     session_ttl: float | None = 3600.0
-
+    lifecycle: object | None = None
     if TYPE_CHECKING:
         process: Callable[..., Any]
         finish: Callable[..., Any]
@@ -111,10 +112,11 @@ def _arguments(cls: type[Node], node: Node, args: tuple[Any, ...], kwargs: dict[
         bound = signature.bind(node, *args, **kwargs)
     except TypeError:
         return {}  # __init__ is called with the same arguments next, and raises the same; a copy restores its own
+    given = set(bound.arguments)
     bound.apply_defaults()
     arguments: dict[str, Any] = {}
     for position, (name, value) in enumerate(bound.arguments.items()):
-        if position == 0:
+        if position == 0 or (value is None and name not in given):
             continue
         if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
             arguments.update(value)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -134,7 +133,7 @@ def _audio_payload(samples: Any) -> npt.NDArray[np.float32]:
 
 
 def _checked_rate(sample_rate: Any) -> int:
-    integral = isinstance(sample_rate, numbers.Real) and not isinstance(sample_rate, bool) and sample_rate > 0
-    if not integral or int(sample_rate) != sample_rate:
+    is_number = isinstance(sample_rate, (int, float, np.integer, np.floating)) and sample_rate is not True
+    if not is_number or not 0 < sample_rate < np.inf or int(sample_rate) != sample_rate:
         raise InvalidTensor(f"sample_rate must be a positive whole number of Hz, not {sample_rate!r}")
     return int(sample_rate)

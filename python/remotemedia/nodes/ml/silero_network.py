@@ -71,4 +71,4 @@ class SileroNetwork:
             The probability of speech in the 512 samples, and the state for the next step.
         """
         output, next_state = self._session.run(None, {"input": frame[None], "state": state})
-        return float(output[0, 0]), cast(Samples, next_state)
+        return float(output[0, 0]), cast("Samples", next_state)

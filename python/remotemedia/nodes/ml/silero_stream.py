@@ -29,7 +29,9 @@ class SileroStream:
         probabilities = np.empty(frames, np.float32)
         for index in range(frames):
             start = index * FRAME
-            probabilities[index], self._state = self._network.step(waiting[start : start + CONTEXT + FRAME], self._state)
+            probabilities[index], self._state = self._network.step(
+                waiting[start : start + CONTEXT + FRAME], self._state
+            )
         self._waiting = waiting[frames * FRAME :].copy()
         return probabilities
 

@@ -170,8 +170,8 @@ def _words(words: Iterable[Any] | None, offset: float) -> list[dict[str, Any]]:
     return [
         {
             "word": word.word.strip(),
-            "start": float(offset + word.start),
-            "end": float(offset + word.end),
+            "start": round(float(offset + word.start), 3),
+            "end": round(float(offset + word.end), 3),
             "probability": float(word.probability),
         }
         for word in words or ()

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SessionTable: the open sessions of one node in one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+DEFAULT_SESSION = "default"
+"""The session of items that name none."""
+
+
+@dataclass
+class OpenSession:
+    """A session and its state.
+
+    Attributes:
+        key: Its id, DEFAULT_SESSION when its first item had none.
+        session_id: As its first item had it.
+        state: What open_session returned.
+        used: When its last item was done.
+    """
+
+    key: str
+    session_id: str | None
+    state: Any
+    used: float
+
+
+class SessionTable:
+    """Sessions in the order of their last use.
+
+    Args:
+        ttl: Seconds without an item after which a session expires; None: never.
+    """
+
+    def __init__(self, ttl: float | None) -> None:
+        self._ttl = ttl
+        self._sessions: dict[str, OpenSession] = {}
+
+    def get(self, key: str) -> OpenSession | None:
+        """The open session, if it is open."""
+        return self._sessions.get(key)
+
+    def add(self, session: OpenSession) -> None:
+        """Opens a session."""
+        self._sessions[session.key] = session
+
+    def used(self, session: OpenSession, now: float) -> None:
+        """An item of session is done."""
+        session.used = now
+        self._sessions[session.key] = self._sessions.pop(session.key)
+
+    def take_expired(self, now: float) -> OpenSession | None:
+        """Removes and returns a session that has expired, the one idle longest."""
+        expiry = self.next_expiry()
+        return self.take_any() if expiry is not None and expiry <= now else None
+
+    def take_any(self) -> OpenSession | None:
+        """Removes and returns a session, the one idle longest."""
+        return self._sessions.pop(next(iter(self._sessions))) if self._sessions else None
+
+    def next_expiry(self) -> float | None:
+        """When the next session expires, if nothing comes for it."""
+        if self._ttl is None or not self._sessions:
+            return None
+        return next(iter(self._sessions.values())).used + self._ttl
