@@ -18,23 +18,33 @@ namespace remotemedia::python {
 /// The type of every model that Python loads, as the registry sees it.
 using PyModel = GilObject;
 
+/// Holds the model twice: in the registry, and as a Python reference of its own, which the garbage collector can
+/// follow and which outlives the registry. The registry's is the last to go unless the registry is gone before.
 class PyHandle {
  public:
-  explicit PyHandle(detail::Hold hold) noexcept : hold_(std::move(hold)) {}
+  explicit PyHandle(detail::Hold hold)
+      : hold_(std::move(hold)), model_(static_cast<const PyModel*>(hold_.object())->get()) {}
 
-  nanobind::object model() const { return static_cast<const PyModel*>(checked().object())->get(); }
+  const nanobind::object& model() const { return checked(), model_; }
   const std::string& key() const { return checked().key(); }
   const std::string& model_id() const { return checked().model_id(); }
   bool released() const noexcept { return !hold_; }
   void release() noexcept {
+    model_.reset();
     if (hold_) hold_.release();
   }
-  PyHandle copy() const { return PyHandle(checked()); }
+  PyHandle copy() const { return {checked(), model_}; }
+
+  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
+  static int clear(PyObject* self) noexcept;
 
  private:
+  PyHandle(detail::Hold hold, nanobind::object model) noexcept : hold_(std::move(hold)), model_(std::move(model)) {}
+
   const detail::Hold& checked() const;
 
   detail::Hold hold_;
+  nanobind::object model_;  // goes before the hold
 };
 
 /// Closed at the latest when the interpreter exits, while destructors can still run Python.

@@ -249,7 +249,10 @@ void bind_records(nb::module_& m) {
 
 void bind_handle(nb::module_& m) {
   m.attr("T") = nb::type_var("T");
-  nb::class_<PyHandle>(m, "ModelHandle", nb::is_generic(), nb::is_weak_referenceable(),
+  static PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PyHandle::traverse)},
+                                {Py_tp_clear, reinterpret_cast<void*>(&PyHandle::clear)},
+                                {0, nullptr}};
+  nb::class_<PyHandle>(m, "ModelHandle", nb::is_generic(), nb::is_weak_referenceable(), nb::type_slots(slots),
                        nb::sig("class ModelHandle(typing.Generic[T])"),
                        "A counted hold. While one is alive the model is neither evicted nor destroyed. The bare object\n"
                        "that `model` gives is no hold: keep the handle.")
@@ -279,7 +282,20 @@ const detail::Hold& PyHandle::checked() const {
   return hold_;
 }
 
-PyRegistry::PyRegistry(const RegistryConfig& config) : core_(detail::RegistryCore::open(config)) {
+int PyHandle::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  Py_VISIT(nb::inst_ptr<PyHandle>(self)->model_.ptr());
+  return 0;
+}
+
+int PyHandle::clear(PyObject* self) noexcept {
+  nb::inst_ptr<PyHandle>(self)->release();
+  return 0;
+}
+
+PyRegistry::PyRegistry(const RegistryConfig& config)
+    : core_(detail::RegistryCore::open(config, detail::AfterClose::drop_models)) {
   open_registries().push_back(this);
 }
 

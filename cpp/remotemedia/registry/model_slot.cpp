@@ -44,6 +44,14 @@ void ModelSlot::destroy_orphan() noexcept {
   drop_reference();
 }
 
+bool ModelSlot::become_orphan() noexcept {
+  std::uint64_t before = word.load();
+  do {
+    if (holds_of(before) == 0) return false;
+  } while (!word.compare_exchange_weak(before, (before & ~kReady) | kOrphan));
+  return true;
+}
+
 void ModelSlot::enter(ModelState next) noexcept {
   if (!is_legal_transition(state, next)) std::terminate();
   state = next;

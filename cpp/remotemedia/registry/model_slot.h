@@ -71,6 +71,10 @@ struct alignas(128) ModelSlot {
   /// Gives a hold back. The slot and its registry may be gone when this returns.
   void release() noexcept;
 
+  /// Leaves the model to its holders: no further holds by asking, and the last one destroys it. False, and
+  /// nothing has changed, if nobody holds it.
+  bool become_orphan() noexcept;
+
   /// Moves to the next state; a transition that the table does not know is a bug and ends the process.
   void enter(ModelState next) noexcept;
 

@@ -44,14 +44,20 @@ struct Subscriber {
   std::atomic<bool> active{true};
 };
 
+/// What becomes of models that are still held when their registry closes.
+enum class AfterClose {
+  keep_models,  ///< The last hold destroys them.
+  drop_models,  ///< The registry lets go; its holders keep what they use by other means (a Python reference).
+};
+
 /// Callbacks to make once the mutex is released.
 using Deferred = std::vector<std::function<void()>>;
 
 class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<RegistryCore> {
  public:
   /// Errors:  invalid_argument, naming the option.
-  static std::shared_ptr<RegistryCore> open(const RegistryConfig& config);
-  explicit RegistryCore(const RegistryConfig& config);
+  static std::shared_ptr<RegistryCore> open(const RegistryConfig& config, AfterClose held = AfterClose::keep_models);
+  RegistryCore(const RegistryConfig& config, AfterClose held);
   ~RegistryCore();
   RegistryCore(const RegistryCore&) = delete;
   RegistryCore& operator=(const RegistryCore&) = delete;
@@ -188,7 +194,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   void release_memory(ModelSlot& slot) REMOTEMEDIA_REQUIRES(mutex_);
   bool is_janitor() const noexcept;
   void run_janitor();
-  bool orphan_the_held() REMOTEMEDIA_REQUIRES(mutex_);
+  bool orphan_the_held(std::vector<std::shared_ptr<void>>& dropped) REMOTEMEDIA_REQUIRES(mutex_);
 
   // introspection.cpp
   void emit(RegistryEvent::Kind kind, const ModelSlot& slot, Duration duration = Duration{0})
@@ -205,13 +211,13 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   SlotTable table_;
   const RegistryConfig config_;
   const Duration default_keep_alive_;
+  const AfterClose after_close_;
 
   alignas(64) std::atomic<std::uint64_t> next_release_order_{1};
 
   alignas(64) mutable Mutex mutex_;
   CondVar drained_;  ///< Memory was released or a background load has ended.
   bool closing_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
-  bool closed_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
   std::deque<std::shared_ptr<Flight>> queue_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Flight>> making_room_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<Waiter>> resuming_ REMOTEMEDIA_GUARDED_BY(mutex_);

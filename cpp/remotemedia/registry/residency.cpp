@@ -24,23 +24,24 @@ Duration limited(std::optional<Duration> time) {
 
 }  // namespace
 
-std::shared_ptr<RegistryCore> RegistryCore::open(const RegistryConfig& config) {
+std::shared_ptr<RegistryCore> RegistryCore::open(const RegistryConfig& config, AfterClose held) {
   if (config.max_models && *config.max_models == 0) refuse("max_models must be at least 1, or none for no limit");
   if (config.max_concurrent_loads == 0) refuse("max_concurrent_loads must be at least 1");
   if (config.cleanup_interval <= Duration{0}) refuse("cleanup_interval must be more than zero");
   if (config.min_residency < Duration{0}) refuse("min_residency must not be negative");
   if (config.failed_load_ttl < Duration{0}) refuse("failed_load_ttl must not be negative");
-  auto core = std::make_shared<RegistryCore>(config);
+  auto core = std::make_shared<RegistryCore>(config, held);
   core->janitor_ = std::thread([core] { core->run_janitor(); });
   return core;
 }
 
-RegistryCore::RegistryCore(const RegistryConfig& config)
+RegistryCore::RegistryCore(const RegistryConfig& config, AfterClose held)
     : clock_(config.clock != nullptr ? *config.clock : monotonic_clock()),
       limited_(config.max_memory_bytes || config.max_models),
       alarm_(JanitorAlarm::borrow()),
       config_(config),
-      default_keep_alive_(limited(config.ttl)) {}
+      default_keep_alive_(limited(config.ttl)),
+      after_close_(held) {}
 
 RegistryCore::~RegistryCore() { JanitorAlarm::give_back(alarm_); }
 
@@ -202,10 +203,10 @@ TimePoint RegistryCore::sweep() {
 void RegistryCore::run_janitor() {
   while (true) {
     alarm_->arm();
+    std::vector<std::shared_ptr<void>> dropped;
     std::vector<Buried> buried;
     std::deque<RegistryEvent> events;
     std::vector<std::shared_ptr<Subscriber>> subscribers;
-    std::vector<std::exception_ptr> forgotten;
     TimePoint next = TimePoint::max();
     {
       MutexLock lock(mutex_);
@@ -214,7 +215,7 @@ void RegistryCore::run_janitor() {
       buried.swap(graveyard_);
       events.swap(events_);
       subscribers = subscribers_;
-      if (closing_ && buried.empty() && events.empty() && orphan_the_held()) return;
+      if (closing_ && buried.empty() && events.empty() && orphan_the_held(dropped)) return;
     }
     for (Buried& one : buried) {
       one.model.reset();
@@ -231,27 +232,27 @@ void RegistryCore::run_janitor() {
   }
 }
 
-// The end of the registry: what is held stays with its holders, the rest of the table goes. False if a model
-// was given back at the last moment and must be destroyed first.
-bool RegistryCore::orphan_the_held() {
+// The end of the registry: what is held stays with its holders. False if a model was given back at the last
+// moment and must be destroyed first.
+bool RegistryCore::orphan_the_held(std::vector<std::shared_ptr<void>>& dropped) {
   bool complete = true;
-  for (ModelSlot* slot : table_.slots()) {
+  const std::vector<ModelSlot*> slots = table_.slots();
+  for (ModelSlot* slot : slots) {
     if (slot->state != ModelState::ready) continue;
+    std::shared_ptr<void> let_go;
+    if (after_close_ == AfterClose::drop_models) let_go = std::move(slot->model);
     slot->orphan_of = shared_from_this();
-    const std::uint64_t before = slot->word.fetch_or(ModelSlot::kOrphan);
-    if (ModelSlot::holds_of(before) > 0) continue;
-    slot->word.fetch_and(~ModelSlot::kOrphan);
+    table_.remove(*slot);
+    if (slot->become_orphan()) {  // the last hold may be gone by now, and the slot with it
+      dropped.push_back(std::move(let_go));
+      continue;
+    }
+    table_.put_back(*slot);
     slot->orphan_of = nullptr;
+    if (let_go != nullptr) slot->model = std::move(let_go);
     complete = false;
   }
-  if (!complete) return false;
-  for (ModelSlot* slot : table_.take_all()) {
-    if (slot->state == ModelState::ready) continue;  // the last hold drops the table's reference
-    slot->core.store(nullptr);
-    slot->drop_reference();
-  }
-  closed_ = true;
-  return true;
+  return complete;
 }
 
 void RegistryCore::close() noexcept {

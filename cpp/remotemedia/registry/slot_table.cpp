@@ -25,7 +25,11 @@ SlotTable::SlotTable() {
 }
 
 SlotTable::~SlotTable() {
-  for (ModelSlot* slot : spare_) slot->drop_reference();
+  slots_.insert(slots_.end(), spare_.begin(), spare_.end());
+  for (ModelSlot* slot : slots_) {
+    slot->core.store(nullptr);
+    slot->drop_reference();
+  }
 }
 
 ModelSlot* SlotTable::find(std::string_view key, std::size_t hash) const {
@@ -94,6 +98,21 @@ void SlotTable::grow() {
   arrays_.push_back(std::move(larger));
 }
 
-std::vector<ModelSlot*> SlotTable::take_all() { return std::exchange(slots_, {}); }
+void SlotTable::remove(ModelSlot& slot) {
+  Array& array = *arrays_.back();
+  const std::uintptr_t content = reinterpret_cast<std::uintptr_t>(&slot) | tag_of(slot.hash);
+  for (std::size_t i = slot.hash;; ++i) {
+    auto& cell = array.cells[i & array.mask];
+    if (cell.load(std::memory_order_relaxed) != content) continue;
+    cell.store(kRemoved, std::memory_order_release);
+    break;
+  }
+  std::erase(slots_, &slot);
+}
+
+void SlotTable::put_back(ModelSlot& slot) {
+  slots_.push_back(&slot);
+  place(*arrays_.back(), slot);
+}
 
 }  // namespace remotemedia::detail

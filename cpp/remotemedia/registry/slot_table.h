@@ -56,8 +56,9 @@ class SlotTable {
   /// Every slot in use, in no order. Under the registry's mutex.
   const std::vector<ModelSlot*>& slots() const noexcept { return slots_; }
 
-  /// Gives up the table's references; nothing may be searched afterwards. The caller drops them.
-  std::vector<ModelSlot*> take_all();
+  /// Hands the table's reference over to the caller, and takes it back.
+  void remove(ModelSlot& slot);
+  void put_back(ModelSlot& slot);
 
  private:
   static constexpr std::uintptr_t kTagMask = alignof(ModelSlot) - 1;
