@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 
 #if defined(__clang__)
 #define REMOTEMEDIA_THREAD_ANNOTATION(x) __attribute__((x))
@@ -64,6 +65,9 @@ class CondVar {
   }
 
   void notify_all() noexcept { condition_.notify_all(); }
+
+  /// In a forked child: forgets the waiters, whose threads are gone.
+  void forget_waiters() noexcept { new (&condition_) std::condition_variable; }
 
  private:
   std::condition_variable condition_;

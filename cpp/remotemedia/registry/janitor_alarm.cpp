@@ -37,6 +37,15 @@ void JanitorAlarm::give_back(JanitorAlarm* alarm) noexcept {
   pool().free.push_back(alarm);
 }
 
+Mutex& JanitorAlarm::pool_mutex() { return pool().mutex; }
+
+void JanitorAlarm::lock_for_fork() REMOTEMEDIA_THREAD_ANNOTATION(no_thread_safety_analysis) { mutex_.lock(); }
+
+void JanitorAlarm::unlock_after_fork(bool in_child) REMOTEMEDIA_THREAD_ANNOTATION(no_thread_safety_analysis) {
+  if (in_child) rings_.forget_waiters();
+  mutex_.unlock();
+}
+
 void JanitorAlarm::ring() noexcept {
   MutexLock lock(mutex_);
   rung_ = true;

@@ -19,6 +19,7 @@ class JanitorAlarm {
  public:
   static JanitorAlarm* borrow();
   static void give_back(JanitorAlarm* alarm) noexcept;
+  static Mutex& pool_mutex();
 
   /// Wakes the janitor if it would sleep past `deadline`. A late call, to an alarm that another registry has
   /// borrowed meanwhile, makes that one look in vain once.
@@ -32,6 +33,10 @@ class JanitorAlarm {
 
   /// Returns at `deadline`, or at once when it rang since arm().
   void sleep_until(const Clock& clock, TimePoint deadline) REMOTEMEDIA_EXCLUDES(mutex_);
+
+  // Around fork(), by the forking thread. In the child nobody sleeps here.
+  void lock_for_fork();
+  void unlock_after_fork(bool in_child);
 
  private:
   std::atomic<TimePoint> next_look_{TimePoint::min()};

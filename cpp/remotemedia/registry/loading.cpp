@@ -48,6 +48,7 @@ std::shared_ptr<Waiter> RegistryCore::ask(const Request& request) {
   {
     MutexLock lock(mutex_);
     if (closing_) throw Error(ErrorCode::cancelled, "the registry is closed");
+    ensure_janitor();
     ModelSlot* slot = table_.find(request.key, hash);
 
     if (slot != nullptr && slot->state == ModelState::ready) {

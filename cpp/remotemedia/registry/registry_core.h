@@ -8,7 +8,7 @@
 // and called after it. Models are destroyed by the janitor, the registry's own thread.
 //
 // holds.cpp: hits and labels. loading.cpp: flights. residency.cpp: eviction and the janitor.
-// introspection.cpp: lists, numbers and events.
+// introspection.cpp: lists, numbers and events. fork.cpp: around fork().
 
 #pragma once
 
@@ -127,6 +127,13 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   void pin(std::string_view key, bool pinned);
   void clear(std::optional<Duration> timeout);
 
+  // Around fork(), by the forking thread. In the child the janitor starts again when it is needed, loads of
+  // other threads are over, and what was being destroyed is left alone.
+
+  void lock_for_fork();
+  void unlock_in_parent();
+  void unlock_in_child();
+
   // Introspection.
 
   LoadPlan plan(std::string_view key, std::size_t memory_bytes) const;
@@ -193,6 +200,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   TimePoint sweep() REMOTEMEDIA_REQUIRES(mutex_);
   void release_memory(ModelSlot& slot) REMOTEMEDIA_REQUIRES(mutex_);
   bool is_janitor() const noexcept;
+  void ensure_janitor() REMOTEMEDIA_REQUIRES(mutex_);
   void run_janitor();
   bool orphan_the_held(std::vector<std::shared_ptr<void>>& dropped) REMOTEMEDIA_REQUIRES(mutex_);
 
@@ -231,7 +239,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   std::deque<RegistryEvent> events_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::size_t events_dropped_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<Subscriber>> subscribers_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  std::thread janitor_;
+  std::unique_ptr<std::thread> janitor_;  ///< None in a forked child until it is needed.
 };
 
 /// The flight whose loader runs on this thread, or none.

@@ -9,6 +9,7 @@
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/platform/monotonic_clock.h"
+#include "remotemedia/registry/fork_guard.h"
 #include "remotemedia/registry/janitor_alarm.h"
 #include "remotemedia/registry/keep_alive.h"
 #include "remotemedia/registry/registry_core.h"
@@ -31,7 +32,11 @@ std::shared_ptr<RegistryCore> RegistryCore::open(const RegistryConfig& config, A
   if (config.min_residency < Duration{0}) refuse("min_residency must not be negative");
   if (config.failed_load_ttl < Duration{0}) refuse("failed_load_ttl must not be negative");
   auto core = std::make_shared<RegistryCore>(config, held);
-  core->janitor_ = std::thread([core] { core->run_janitor(); });
+  {
+    MutexLock lock(core->mutex_);
+    core->ensure_janitor();
+  }
+  guard_forks(*core);
   return core;
 }
 
@@ -45,7 +50,13 @@ RegistryCore::RegistryCore(const RegistryConfig& config, AfterClose held)
 
 RegistryCore::~RegistryCore() { JanitorAlarm::give_back(alarm_); }
 
-bool RegistryCore::is_janitor() const noexcept { return std::this_thread::get_id() == janitor_.get_id(); }
+bool RegistryCore::is_janitor() const noexcept {
+  return janitor_ != nullptr && std::this_thread::get_id() == janitor_->get_id();
+}
+
+void RegistryCore::ensure_janitor() {
+  if (janitor_ == nullptr) janitor_ = std::make_unique<std::thread>([core = shared_from_this()] { core->run_janitor(); });
+}
 
 bool RegistryCore::is_idle(const ModelSlot& slot) const {
   if (slot.state != ModelState::ready || slot.pinned) return false;
@@ -104,6 +115,7 @@ bool RegistryCore::begin_eviction(ModelSlot& slot) {
 }
 
 void RegistryCore::bury(ModelSlot& slot) {
+  ensure_janitor();
   graveyard_.push_back({std::move(slot.model), &slot});
   slot.model = nullptr;
   slot.object = nullptr;
@@ -172,6 +184,7 @@ void RegistryCore::clear(std::optional<Duration> timeout) {
   if (is_janitor()) refuse("clear() must not be called by a listener or destructor: it would wait for itself");
   const TimePoint deadline = timeout ? clock_.now() + *timeout : TimePoint::max();
   MutexLock lock(mutex_);
+  ensure_janitor();
   // What a destroyed model held is idle only now, so until nothing is left.
   while (evict_all_idle() > 0 || unreleased_ > 0) {
     if (deadline != TimePoint::max() && clock_.now() >= deadline) {
@@ -260,6 +273,7 @@ void RegistryCore::close() noexcept {
   {
     MutexLock lock(mutex_);
     if (std::exchange(closing_, true)) return;
+    ensure_janitor();
     const auto gone = std::make_exception_ptr(Error(ErrorCode::cancelled, "the registry was closed before the load began"));
     const std::vector<ModelSlot*> slots = table_.slots();
     for (ModelSlot* slot : slots) {
@@ -270,15 +284,16 @@ void RegistryCore::close() noexcept {
   }
   for (const auto& call : deferred) call();
   alarm_->ring();
+  unguard_forks(*this);
   if (is_janitor()) {
-    janitor_.detach();
+    janitor_->detach();
     return;
   }
   {
     MutexLock lock(mutex_);
     while (background_loads_ > 0) drained_.wait(mutex_);
   }
-  janitor_.join();
+  janitor_->join();
 }
 
 }  // namespace remotemedia::detail

@@ -32,6 +32,8 @@ class WaitGraph {
   void add(WaitNode& waiter, const WaitNode& target) REMOTEMEDIA_EXCLUDES(mutex_);
   void remove(WaitNode& waiter, const WaitNode& target) noexcept REMOTEMEDIA_EXCLUDES(mutex_);
 
+  Mutex& mutex() REMOTEMEDIA_THREAD_ANNOTATION(lock_returned(mutex_)) { return mutex_; }
+
  private:
   Mutex mutex_;
 };
