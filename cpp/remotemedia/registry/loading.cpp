@@ -163,18 +163,26 @@ void RegistryCore::pump(Deferred& deferred) {
     queue_.pop_front();
     approve(flight, deferred);
   }
-  std::erase_if(making_room_, [&](const std::shared_ptr<Flight>& flight) {
-    if (!has_room_for(*flight)) return false;
-    flight->phase = Flight::Phase::running;
-    flight->started_at = clock_.now();
-    used_bytes_ += flight->memory_bytes;
-    ++used_models_;
-    flight->slot.memory_bytes = flight->memory_bytes;
-    flight->slot.device = flight->device;
-    emit(RegistryEvent::Kind::load_started, flight->slot);
-    deferred.push_back(std::exchange(flight->on_start, nullptr));
-    return true;
-  });
+  std::vector<std::shared_ptr<Flight>> still_waiting;
+  for (const std::shared_ptr<Flight>& flight : making_room_) {
+    if (has_room_for(*flight)) {
+      begin_running(*flight, deferred);
+    } else {
+      still_waiting.push_back(flight);
+    }
+  }
+  making_room_.swap(still_waiting);
+}
+
+void RegistryCore::begin_running(Flight& flight, Deferred& deferred) {
+  flight.phase = Flight::Phase::running;
+  flight.started_at = clock_.now();
+  used_bytes_ += flight.memory_bytes;
+  ++used_models_;
+  flight.slot.memory_bytes = flight.memory_bytes;
+  flight.slot.device = flight.device;
+  emit(RegistryEvent::Kind::load_started, flight.slot);
+  deferred.push_back(std::exchange(flight.on_start, nullptr));
 }
 
 void RegistryCore::approve(const std::shared_ptr<Flight>& flight, Deferred& deferred) {

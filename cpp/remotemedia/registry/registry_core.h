@@ -174,6 +174,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   // loading.cpp
   void pump(Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void approve(const std::shared_ptr<Flight>& flight, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
+  void begin_running(Flight& flight, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   bool has_room_for(const Flight& flight) const REMOTEMEDIA_REQUIRES(mutex_);
   void land_loaded(Flight& flight, LoadedModel& loaded, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void land(Flight& flight, Waiter::Answer answer, const std::exception_ptr& error, Deferred& deferred)
