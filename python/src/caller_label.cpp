@@ -44,7 +44,8 @@ std::shared_ptr<const std::string> caller_label() {
   PyFrameObject* const innermost = PyEval_GetFrame();
   if (innermost == nullptr) return nobody;
   auto label = labels.of(nb::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(innermost))));
-  if (label != nullptr) [[likely]] return label;
+  if (label != nullptr) [[likely]]
+    return label;
   nb::object frame = nb::borrow(reinterpret_cast<PyObject*>(innermost));
   while (label == nullptr) {
     frame = frame.attr("f_back");

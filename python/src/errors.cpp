@@ -87,7 +87,8 @@ void translate(const std::exception_ptr& thrown, void*) {
 }  // namespace
 
 void bind_errors(nb::module_& m) {
-  m.def("set_error_classes", [](nb::object classes) { error_classes = classes.release().ptr(); }, nb::arg("module"));
+  m.def(
+      "set_error_classes", [](nb::object classes) { error_classes = classes.release().ptr(); }, nb::arg("module"));
   nb::register_exception_translator(translate);
 }
 

@@ -73,8 +73,8 @@ void publish(const FlightPtr& self, nb::object model, std::optional<std::size_t>
 }
 
 void fail(const FlightPtr& self, const std::string& reason, nb::object cause) {
-  auto error = std::make_exception_ptr(
-      LoadError("loading '" + self->node.key + "' failed: " + reason, std::move(cause)));
+  auto error =
+      std::make_exception_ptr(LoadError("loading '" + self->node.key + "' failed: " + reason, std::move(cause)));
   const nb::gil_scoped_release no_gil;
   self->core->fail(self, error);
 }
@@ -88,20 +88,26 @@ void bind_loading(nb::module_& m) {
       .def_ro("message", &LoadProgress::message);
 
   nb::class_<Flight>(m, "Flight", "One load under way, for its leader.")
-      .def("start", [](const FlightPtr& self, nb::object on_start) {
-             auto callback = any_thread_callback(std::move(on_start));
-             const nb::gil_scoped_release no_gil;
-             self->core->start(self, std::move(callback));
-           }, "on_start"_a)
+      .def(
+          "start",
+          [](const FlightPtr& self, nb::object on_start) {
+            auto callback = any_thread_callback(std::move(on_start));
+            const nb::gil_scoped_release no_gil;
+            self->core->start(self, std::move(callback));
+          },
+          "on_start"_a)
       .def_prop_ro("running", [](const FlightPtr& self) { return self->core->is_running(*self); })
-      .def_prop_rw("loop_thread",
-                   [](const FlightPtr& self) { return self->loop_thread.load(); },
-                   [](const FlightPtr& self, std::uint64_t thread) { self->loop_thread.store(thread); },
-                   "Of a coroutine loader: the thread that must not block on it; else 0.")
-      .def("report", [](const FlightPtr& self, std::optional<double> fraction, const std::string& message) {
-             const nb::gil_scoped_release no_gil;
-             self->core->report(self, fraction, message);
-           }, "fraction"_a.none(), "message"_a = "")
+      .def_prop_rw(
+          "loop_thread", [](const FlightPtr& self) { return self->loop_thread.load(); },
+          [](const FlightPtr& self, std::uint64_t thread) { self->loop_thread.store(thread); },
+          "Of a coroutine loader: the thread that must not block on it; else 0.")
+      .def(
+          "report",
+          [](const FlightPtr& self, std::optional<double> fraction, const std::string& message) {
+            const nb::gil_scoped_release no_gil;
+            self->core->report(self, fraction, message);
+          },
+          "fraction"_a.none(), "message"_a = "")
       .def("publish", &publish, "model"_a, "memory_bytes"_a.none(), "model_id"_a, "revived"_a)
       .def("fail", &fail, "reason"_a, "cause"_a)
       .def("abandon", [](const FlightPtr& self) {
@@ -112,19 +118,26 @@ void bind_loading(nb::module_& m) {
   nb::class_<Waiter>(m, "Waiter", "One call that waits for a model.")
       .def_ro("leads", &Waiter::leads)
       .def_prop_ro("flight", [](const WaiterPtr& self) { return self->flight; })
-      .def("wait", [](const WaiterPtr& self, const PyRegistry& registry, std::optional<double> timeout) {
-             const auto core = registry.core();
-             const nb::gil_scoped_release no_gil;
-             const TimePoint deadline =
-                 timeout ? core->clock().now() + keep_alive_from_seconds(std::max(0.0, *timeout)) : TimePoint::max();
-             return core->wait(self, deadline);
-           }, "registry"_a, "timeout"_a.none() = nb::none())
-      .def("leave", [](const WaiterPtr& self, const PyRegistry& registry) {
-             const auto core = registry.core();
-             const nb::gil_scoped_release no_gil;
-             core->leave(self);
-           }, "registry"_a)
-      .def("take", &take, "registry"_a, nb::sig("def take(self, registry: ModelRegistry) -> ModelHandle[typing.Any] | None"));
+      .def(
+          "wait",
+          [](const WaiterPtr& self, const PyRegistry& registry, std::optional<double> timeout) {
+            const auto core = registry.core();
+            const nb::gil_scoped_release no_gil;
+            const TimePoint deadline =
+                timeout ? core->clock().now() + keep_alive_from_seconds(std::max(0.0, *timeout)) : TimePoint::max();
+            return core->wait(self, deadline);
+          },
+          "registry"_a, "timeout"_a.none() = nb::none())
+      .def(
+          "leave",
+          [](const WaiterPtr& self, const PyRegistry& registry) {
+            const auto core = registry.core();
+            const nb::gil_scoped_release no_gil;
+            core->leave(self);
+          },
+          "registry"_a)
+      .def("take", &take, "registry"_a,
+           nb::sig("def take(self, registry: ModelRegistry) -> ModelHandle[typing.Any] | None"));
 
   m.def("ask", &ask, "registry"_a, "key"_a, "memory_bytes"_a, "keep_alive"_a.none(), "device"_a, "progress"_a.none(),
         "parent"_a.none(), "notify"_a.none(),

@@ -36,9 +36,7 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-double epoch_seconds(std::chrono::system_clock::time_point time) {
-  return Seconds(time.time_since_epoch()).count();
-}
+double epoch_seconds(std::chrono::system_clock::time_point time) { return Seconds(time.time_since_epoch()).count(); }
 
 double seconds(Duration duration) { return Seconds(duration).count(); }
 
@@ -160,8 +158,7 @@ std::vector<std::pair<double, std::uint64_t>> load_seconds(const RegistryMetrics
   std::vector<std::pair<double, std::uint64_t>> histogram;
   for (std::size_t i = 0; i < metrics.load_times.size(); ++i) {
     const bool last = i == RegistryMetrics::kLoadSecondsBounds.size();
-    const double bound =
-        last ? std::numeric_limits<double>::infinity() : RegistryMetrics::kLoadSecondsBounds[i];
+    const double bound = last ? std::numeric_limits<double>::infinity() : RegistryMetrics::kLoadSecondsBounds[i];
     histogram.emplace_back(bound, metrics.load_times[i]);
   }
   return histogram;
@@ -172,37 +169,43 @@ void bind_records(nb::module_& m) {
       .def_ro("key", &ModelInfo::key)
       .def_ro("model_id", &ModelInfo::model_id, "What the model itself says, else the key.")
       .def_ro("device", &ModelInfo::device)
-      .def_prop_ro("state", [](const ModelInfo& info) { return std::string(to_string(info.state)); },
-                   nb::sig("def state(self) -> typing.Literal['loading', 'ready', 'evicting', 'failed']"))
+      .def_prop_ro(
+          "state", [](const ModelInfo& info) { return std::string(to_string(info.state)); },
+          nb::sig("def state(self) -> typing.Literal['loading', 'ready', 'evicting', 'failed']"))
       .def_ro("memory_bytes", &ModelInfo::memory_bytes)
       .def_ro("reference_count", &ModelInfo::reference_count)
-      .def_prop_ro("loaded_at", [](const ModelInfo& info) { return epoch_seconds(info.loaded_at); },
-                   "Seconds since the epoch; 0 until it is loaded.")
-      .def_prop_ro("last_accessed", [](const ModelInfo& info) { return epoch_seconds(info.last_accessed); },
-                   "Seconds since the epoch: its last release; now, while it is held.")
+      .def_prop_ro(
+          "loaded_at", [](const ModelInfo& info) { return epoch_seconds(info.loaded_at); },
+          "Seconds since the epoch; 0 until it is loaded.")
+      .def_prop_ro(
+          "last_accessed", [](const ModelInfo& info) { return epoch_seconds(info.last_accessed); },
+          "Seconds since the epoch: its last release; now, while it is held.")
       .def_ro("access_count", &ModelInfo::access_count)
       .def_ro("pinned", &ModelInfo::pinned)
-      .def_prop_ro("expires_in",
-                   [](const ModelInfo& info) {
-                     return info.expires_in ? std::optional(seconds(*info.expires_in)) : std::nullopt;
-                   },
-                   "Seconds, while nobody holds it and its time is limited.")
-      .def_prop_ro("holders",
-                   [](const ModelInfo& info) {
-                     std::vector<std::string> labels;
-                     for (const HolderInfo& holder : info.holders) labels.push_back(holder.label);
-                     return labels;
-                   },
-                   "One label for each hold: the function that asked.")
-      .def_prop_ro("held_since",
-                   [](const ModelInfo& info) {
-                     std::vector<double> times;
-                     for (const HolderInfo& holder : info.holders) {
-                       times.push_back(holder.since ? epoch_seconds(*holder.since) : 0.0);
-                     }
-                     return times;
-                   },
-                   "Seconds since the epoch, for each of `holders`.")
+      .def_prop_ro(
+          "expires_in",
+          [](const ModelInfo& info) {
+            return info.expires_in ? std::optional(seconds(*info.expires_in)) : std::nullopt;
+          },
+          "Seconds, while nobody holds it and its time is limited.")
+      .def_prop_ro(
+          "holders",
+          [](const ModelInfo& info) {
+            std::vector<std::string> labels;
+            for (const HolderInfo& holder : info.holders) labels.push_back(holder.label);
+            return labels;
+          },
+          "One label for each hold: the function that asked.")
+      .def_prop_ro(
+          "held_since",
+          [](const ModelInfo& info) {
+            std::vector<double> times;
+            for (const HolderInfo& holder : info.holders) {
+              times.push_back(holder.since ? epoch_seconds(*holder.since) : 0.0);
+            }
+            return times;
+          },
+          "Seconds since the epoch, for each of `holders`.")
       .def("__repr__", [](const ModelInfo& info) {
         return "ModelInfo(key='" + info.key + "', state='" + std::string(to_string(info.state)) +
                "', memory_bytes=" + std::to_string(info.memory_bytes) +
@@ -218,10 +221,12 @@ void bind_records(nb::module_& m) {
       .def_ro("failed_loads", &RegistryMetrics::failed_loads)
       .def_ro("evictions", &RegistryMetrics::evictions, "Models that went, by pressure, time, evict or clear.")
       .def_ro("evicted_bytes", &RegistryMetrics::evicted_bytes)
-      .def_prop_ro("eviction_age_seconds_total",
-                   [](const RegistryMetrics& metrics) { return seconds(metrics.eviction_age_total); },
-                   "From load to eviction, summed.")
-      .def_prop_ro("load_seconds_total", [](const RegistryMetrics& metrics) { return seconds(metrics.load_time_total); })
+      .def_prop_ro(
+          "eviction_age_seconds_total",
+          [](const RegistryMetrics& metrics) { return seconds(metrics.eviction_age_total); },
+          "From load to eviction, summed.")
+      .def_prop_ro("load_seconds_total",
+                   [](const RegistryMetrics& metrics) { return seconds(metrics.load_time_total); })
       .def_prop_ro("load_seconds", &load_seconds,
                    "Histogram: (upper bound in seconds, loads up to it), cumulative, the last bound infinite.")
       .def_prop_ro("hit_rate", &RegistryMetrics::hit_rate);
@@ -236,12 +241,14 @@ void bind_records(nb::module_& m) {
       .def_ro("blocked_by", &LoadPlan::blocked_by);
 
   nb::class_<RegistryEvent>(m, "RegistryEvent")
-      .def_prop_ro("kind", [](const RegistryEvent& event) { return std::string(to_string(event.kind)); },
-                   nb::sig("def kind(self) -> typing.Literal['load_started', 'loaded', 'load_failed', 'hit', "
-                           "'released', 'evicted', 'destroyed']"))
+      .def_prop_ro(
+          "kind", [](const RegistryEvent& event) { return std::string(to_string(event.kind)); },
+          nb::sig("def kind(self) -> typing.Literal['load_started', 'loaded', 'load_failed', 'hit', "
+                  "'released', 'evicted', 'destroyed']"))
       .def_ro("key", &RegistryEvent::key)
-      .def_prop_ro("seconds", [](const RegistryEvent& event) { return seconds(event.duration); },
-                   "Of the load (loaded, load_failed), or from load to eviction (evicted).")
+      .def_prop_ro(
+          "seconds", [](const RegistryEvent& event) { return seconds(event.duration); },
+          "Of the load (loaded, load_failed), or from load to eviction (evicted).")
       .def_ro("bytes", &RegistryEvent::bytes);
 
   nb::class_<RegistryConfig>(m, "RegistryConfig", "The limits of a ModelRegistry.");
@@ -252,21 +259,27 @@ void bind_handle(nb::module_& m) {
   static PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PyHandle::traverse)},
                                 {Py_tp_clear, reinterpret_cast<void*>(&PyHandle::clear)},
                                 {0, nullptr}};
-  nb::class_<PyHandle>(m, "ModelHandle", nb::is_generic(), nb::is_weak_referenceable(), nb::type_slots(slots),
-                       nb::sig("class ModelHandle(typing.Generic[T])"),
-                       "A counted hold. While one is alive the model is neither evicted nor destroyed. The bare object\n"
-                       "that `model` gives is no hold: keep the handle.")
+  nb::class_<PyHandle>(
+      m, "ModelHandle", nb::is_generic(), nb::is_weak_referenceable(), nb::type_slots(slots),
+      nb::sig("class ModelHandle(typing.Generic[T])"),
+      "A counted hold. While one is alive the model is neither evicted nor destroyed. The bare object\n"
+      "that `model` gives is no hold: keep the handle.")
       .def_prop_ro("model", &PyHandle::model, "What the loader returned.", nb::sig("def model(self) -> T"))
       .def_prop_ro("key", &PyHandle::key)
       .def_prop_ro("model_id", &PyHandle::model_id, "What the model itself says, else the key.")
-      .def_prop_ro("scope", [](const PyHandle&) { return "process"; }, nb::sig("def scope(self) -> str"))
-      .def_prop_ro("endpoint", [](const PyHandle&) { return nb::none(); }, nb::sig("def endpoint(self) -> str | None"),
-                   "Where the model lives when that is another process.")
+      .def_prop_ro(
+          "scope", [](const PyHandle&) { return "process"; }, nb::sig("def scope(self) -> str"))
+      .def_prop_ro(
+          "endpoint", [](const PyHandle&) { return nb::none(); }, nb::sig("def endpoint(self) -> str | None"),
+          "Where the model lives when that is another process.")
       .def_prop_ro("released", &PyHandle::released)
       .def("release", &PyHandle::release,
            "Gives the hold back. Twice is once. Using the handle afterwards raises InvalidArgument.")
-      .def("__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> ModelHandle[T]"))
-      .def("__exit__", [](PyHandle& self, nb::args) { self.release(); }, nb::sig("def __exit__(self, *error: object) -> None"))
+      .def(
+          "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> ModelHandle[T]"))
+      .def(
+          "__exit__", [](PyHandle& self, nb::args) { self.release(); },
+          nb::sig("def __exit__(self, *error: object) -> None"))
       .def("__copy__", &PyHandle::copy, "Another hold.", nb::sig("def __copy__(self) -> ModelHandle[T]"))
       .def("__repr__", [](const PyHandle& self) {
         return self.released() ? std::string("ModelHandle(released)") : "ModelHandle('" + self.key() + "')";
@@ -324,72 +337,88 @@ void bind_registry(nb::module_& m) {
 
   nb::class_<PyRegistry>(m, "ModelRegistry", nb::is_weak_referenceable())
       .def(nb::init<const RegistryConfig&>(), "config"_a)
-      .def("get_or_load",
-           [](nb::handle_t<PyRegistry> self, nb::handle key, nb::handle loader, nb::handle arguments,
-              nb::handle memory_bytes, nb::handle keep_alive, nb::handle device, nb::handle timeout,
-              nb::handle progress) {
-             return get_or_load(self, key, loader, arguments, memory_bytes, keep_alive, device, timeout, progress);
-           },
-           "key"_a, "loader"_a, nb::kw_only(), "arguments"_a.none() = nb::none(), "memory_bytes"_a.none() = nb::none(),
-           "keep_alive"_a.none() = nb::none(), "device"_a = "cpu", "timeout"_a.none() = nb::none(),
-           "progress"_a.none() = nb::none(),
-           nb::sig("def get_or_load(self, key: str, loader: collections.abc.Callable[..., T], *, arguments: "
-                   "collections.abc.Mapping[str, typing.Any] | None = None, memory_bytes: int | None = None, keep_alive: "
-                   "float | str | None = None, device: str = 'cpu', timeout: float | None = None, progress: "
-                   "collections.abc.Callable[[remotemedia._core.LoadProgress], None] | None = None) -> ModelHandle[T]"),
-           "A hold on the model `key`, loaded exactly once however many callers ask at the same time.\n\n"
-           "The loader runs in this thread, or in one of its own when there is a timeout; the others wait.\n\n"
-           "Args:\n"
-           "    key: By convention \"<model>@<device>\", with every option that makes another model.\n"
-           "    loader: Called with `arguments`; a parameter named `progress` gets a function\n"
-           "        progress(fraction: float | None, message: str = \"\").\n"
-           "    arguments: Keyword arguments of the loader.\n"
-           "    memory_bytes: What the model takes at most, unless it says so itself by memory_usage().\n"
-           "    keep_alive: How long it stays after its last hold: seconds or \"90\", \"300ms\", \"5m\", \"1h30m\";\n"
-           "        0 gone at once, negative no time limit, None the registry's ttl on a load, unchanged on a hit.\n"
-           "    device: What the model is listed under.\n"
-           "    timeout: Seconds that this caller waits; the load goes on for the others.\n"
-           "    progress: Called with what the loader reports, whoever's loader it is.\n\n"
-           "Raises:\n"
-           "    LoadFailed: The loader raised; `__cause__` is what. The next call tries again. Also when loaders\n"
-           "        would wait for each other in a ring.\n"
-           "    OutOfMemory: Nothing that may go makes room; nothing was evicted.\n"
-           "    DeadlineExceeded: The timeout passed.\n"
-           "    ValueError: keep_alive does not parse, memory_bytes is negative, the key is empty.")
+      .def(
+          "get_or_load",
+          [](nb::handle_t<PyRegistry> self, nb::handle key, nb::handle loader, nb::handle arguments,
+             nb::handle memory_bytes, nb::handle keep_alive, nb::handle device, nb::handle timeout,
+             nb::handle progress) {
+            return get_or_load(self, key, loader, arguments, memory_bytes, keep_alive, device, timeout, progress);
+          },
+          "key"_a, "loader"_a, nb::kw_only(), "arguments"_a.none() = nb::none(), "memory_bytes"_a.none() = nb::none(),
+          "keep_alive"_a.none() = nb::none(), "device"_a = "cpu", "timeout"_a.none() = nb::none(),
+          "progress"_a.none() = nb::none(),
+          nb::sig(
+              "def get_or_load(self, key: str, loader: collections.abc.Callable[..., T], *, arguments: "
+              "collections.abc.Mapping[str, typing.Any] | None = None, memory_bytes: int | None = None, keep_alive: "
+              "float | str | None = None, device: str = 'cpu', timeout: float | None = None, progress: "
+              "collections.abc.Callable[[remotemedia._core.LoadProgress], None] | None = None) -> ModelHandle[T]"),
+          "A hold on the model `key`, loaded exactly once however many callers ask at the same time.\n\n"
+          "The loader runs in this thread, or in one of its own when there is a timeout; the others wait.\n\n"
+          "Args:\n"
+          "    key: By convention \"<model>@<device>\", with every option that makes another model.\n"
+          "    loader: Called with `arguments`; a parameter named `progress` gets a function\n"
+          "        progress(fraction: float | None, message: str = \"\").\n"
+          "    arguments: Keyword arguments of the loader.\n"
+          "    memory_bytes: What the model takes at most, unless it says so itself by memory_usage().\n"
+          "    keep_alive: How long it stays after its last hold: seconds or \"90\", \"300ms\", \"5m\", \"1h30m\";\n"
+          "        0 gone at once, negative no time limit, None the registry's ttl on a load, unchanged on a hit.\n"
+          "    device: What the model is listed under.\n"
+          "    timeout: Seconds that this caller waits; the load goes on for the others.\n"
+          "    progress: Called with what the loader reports, whoever's loader it is.\n\n"
+          "Raises:\n"
+          "    LoadFailed: The loader raised; `__cause__` is what. The next call tries again. Also when loaders\n"
+          "        would wait for each other in a ring.\n"
+          "    OutOfMemory: Nothing that may go makes room; nothing was evicted.\n"
+          "    DeadlineExceeded: The timeout passed.\n"
+          "    ValueError: keep_alive does not parse, memory_bytes is negative, the key is empty.")
       .def("get", &get, "key"_a, "A hold if the model is there now; never loads, never waits.",
            nb::sig("def get(self, key: str) -> ModelHandle[typing.Any] | None"))
-      .def("__contains__", [](const PyRegistry& self, nb::handle key) {
-             return PyUnicode_Check(key.ptr()) && self.core()->contains(text_of(key));
-           }, "key"_a, nb::sig("def __contains__(self, key: object) -> bool"))
-      .def("list_models", [](const PyRegistry& self) { return self.core()->list_models(); },
-           "By key, from loading until the memory is released.")
+      .def(
+          "__contains__",
+          [](const PyRegistry& self, nb::handle key) {
+            return PyUnicode_Check(key.ptr()) && self.core()->contains(text_of(key));
+          },
+          "key"_a, nb::sig("def __contains__(self, key: object) -> bool"))
+      .def(
+          "list_models", [](const PyRegistry& self) { return self.core()->list_models(); },
+          "By key, from loading until the memory is released.")
       .def("metrics", [](const PyRegistry& self) { return self.core()->metrics(); })
-      .def("evict", [](const PyRegistry& self, nb::handle key) { return self.core()->evict(text_of(key)); }, "key"_a,
-           "True when it was there and nobody held or pinned it. Otherwise it stays, and False is returned.",
-           nb::sig("def evict(self, key: str) -> bool"))
-      .def("evict_expired", [](const PyRegistry& self) { return self.core()->evict_expired(); },
-           "Evicts what has expired now.")
-      .def("pin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), true); }, "key"_a,
-           "Neither pressure nor time nor evict takes it. ModelNotFound when it is not there.",
-           nb::sig("def pin(self, key: str) -> None"))
-      .def("unpin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), false); }, "key"_a,
-           nb::sig("def unpin(self, key: str) -> None"))
+      .def(
+          "evict", [](const PyRegistry& self, nb::handle key) { return self.core()->evict(text_of(key)); }, "key"_a,
+          "True when it was there and nobody held or pinned it. Otherwise it stays, and False is returned.",
+          nb::sig("def evict(self, key: str) -> bool"))
+      .def(
+          "evict_expired", [](const PyRegistry& self) { return self.core()->evict_expired(); },
+          "Evicts what has expired now.")
+      .def(
+          "pin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), true); }, "key"_a,
+          "Neither pressure nor time nor evict takes it. ModelNotFound when it is not there.",
+          nb::sig("def pin(self, key: str) -> None"))
+      .def(
+          "unpin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), false); }, "key"_a,
+          nb::sig("def unpin(self, key: str) -> None"))
       .def("subscribe", &subscribe, "listener"_a,
            "Calls listener for every event, on the registry's own thread; returns what ends that.",
            nb::sig("def subscribe(self, listener: collections.abc.Callable[[RegistryEvent], None]) -> "
                    "collections.abc.Callable[[], None]"))
-      .def("plan", [](const PyRegistry& self, nb::handle key, long long memory_bytes) {
-             return self.core()->plan(text_of(key), *not_negative(std::optional(memory_bytes), "memory_bytes"));
-           }, "key"_a, "memory_bytes"_a, "What loading `key` would evict, without doing it.",
-           nb::sig("def plan(self, key: str, memory_bytes: int) -> EvictionPlan"))
-      .def("clear", [](const PyRegistry& self, std::optional<double> timeout) {
-             std::optional<Duration> limit;
-             if (timeout) limit = not_negative(*timeout, "timeout");
-             const nb::gil_scoped_release no_gil;
-             self.core()->clear(limit);
-           }, "timeout"_a.none() = nb::none(),
-           "Evicts what nobody holds (pinned too) and returns when its memory is really released;\n"
-           "DeadlineExceeded when that takes longer.");
+      .def(
+          "plan",
+          [](const PyRegistry& self, nb::handle key, long long memory_bytes) {
+            return self.core()->plan(text_of(key), *not_negative(std::optional(memory_bytes), "memory_bytes"));
+          },
+          "key"_a, "memory_bytes"_a, "What loading `key` would evict, without doing it.",
+          nb::sig("def plan(self, key: str, memory_bytes: int) -> EvictionPlan"))
+      .def(
+          "clear",
+          [](const PyRegistry& self, std::optional<double> timeout) {
+            std::optional<Duration> limit;
+            if (timeout) limit = not_negative(*timeout, "timeout");
+            const nb::gil_scoped_release no_gil;
+            self.core()->clear(limit);
+          },
+          "timeout"_a.none() = nb::none(),
+          "Evicts what nobody holds (pinned too) and returns when its memory is really released;\n"
+          "DeadlineExceeded when that takes longer.");
 }
 
 }  // namespace remotemedia::python

@@ -47,8 +47,8 @@ std::string_view to_string(ErrorCode code) noexcept {
 Error::Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
 Error::~Error() = default;
 
-OutOfMemory::OutOfMemory(const std::string& message, Unit what, std::size_t needed_amount,
-                         std::size_t available_amount, std::vector<std::string> holding_keys)
+OutOfMemory::OutOfMemory(const std::string& message, Unit what, std::size_t needed_amount, std::size_t available_amount,
+                         std::vector<std::string> holding_keys)
     : Error(ErrorCode::out_of_memory, message),
       unit(what),
       needed(needed_amount),

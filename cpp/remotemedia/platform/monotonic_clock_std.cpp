@@ -9,9 +9,7 @@ class MonotonicClock final : public Clock {
  public:
   TimePoint now() const noexcept override { return std::chrono::steady_clock::now(); }
 
-  TimePoint coarse_now() const noexcept override {
-    return now();
-  }
+  TimePoint coarse_now() const noexcept override { return now(); }
 
   void wait_until(CondVar& condition, Mutex& mutex, TimePoint deadline) const override
       REMOTEMEDIA_THREAD_ANNOTATION(no_thread_safety_analysis) {

@@ -38,18 +38,18 @@ struct EvictionLimits {
 /// One model that counts against the limits.
 struct EvictionEntry {
   std::size_t memory_bytes = 0;
-  bool idle = false;                         ///< Loaded, not held and not pinned.
+  bool idle = false;  ///< Loaded, not held and not pinned.
   std::uint64_t access_count = 0;
-  std::uint64_t release_order = 0;           ///< Grows with each release, over all models.
+  std::uint64_t release_order = 0;  ///< Grows with each release, over all models.
   TimePoint loaded_at;
-  TimePoint expires_at = TimePoint::max();   ///< max(): never. Means something only while idle.
+  TimePoint expires_at = TimePoint::max();  ///< max(): never. Means something only while idle.
 };
 
 /// What a load needs besides one model's place.
 struct EvictionPlan {
   bool fits = false;
-  std::vector<std::size_t> victims;   ///< Indexes into the entries, in the order in which they go.
-  std::vector<std::size_t> blockers;  ///< When it does not fit: the entries that stand in the way.
+  std::vector<std::size_t> victims;                   ///< Indexes into the entries, in the order in which they go.
+  std::vector<std::size_t> blockers;                  ///< When it does not fit: the entries that stand in the way.
   OutOfMemory::Unit unit = OutOfMemory::Unit::bytes;  ///< Which limit is short when it does not fit.
   std::size_t needed = 0;                             ///< In `unit`.
   std::size_t available = 0;                          ///< In `unit`: free now plus what could be evicted.

@@ -33,7 +33,7 @@ struct LoadedModel {
   std::shared_ptr<void> object;
   std::optional<std::size_t> memory_bytes;  ///< What the model itself says.
   std::string model_id;                     ///< Likewise; empty: the key.
-  bool revived = false;  ///< Evicted before, but still alive with somebody: found again, not loaded.
+  bool revived = false;                     ///< Evicted before, but still alive with somebody: found again, not loaded.
 };
 
 struct Flight {
@@ -63,7 +63,7 @@ struct Flight {
 
   Phase phase = Phase::created;
   std::atomic<std::uint64_t> loop_thread{0};  ///< Of a coroutine loader: the thread that must not block on it.
-  bool has_permit = false;         ///< Counts among the loaders that run.
+  bool has_permit = false;                    ///< Counts among the loaders that run.
   std::function<void()> on_start;  ///< Called once, without a lock, when it runs or has ended before it could.
   std::vector<std::shared_ptr<Waiter>> waiters;
   std::optional<LoadProgress> last_progress;
@@ -78,10 +78,10 @@ struct Waiter {
   bool leads = false;              ///< This call made the flight: it has to run the loader.
   Answer answer = Answer::none;
   ModelSlot* held = nullptr;
-  bool done = false;               ///< The answer may be taken.
+  bool done = false;  ///< The answer may be taken.
   std::exception_ptr error;
   CondVar changed;
-  std::function<void()> notify;    ///< Called once when done, without a lock, unless done at once.
+  std::function<void()> notify;  ///< Called once when done, without a lock, unless done at once.
   std::function<void(const LoadProgress&)> progress;
 };
 

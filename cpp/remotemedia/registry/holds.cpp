@@ -18,7 +18,8 @@ ModelSlot* RegistryCore::checked(ModelSlot& slot, const std::type_info& type) {
     slot.take_back_hold();
     throw Error(ErrorCode::type_mismatch, message);
   }
-  if (observed_.load(std::memory_order_relaxed)) [[unlikely]] note(RegistryEvent::Kind::hit, slot);
+  if (observed_.load(std::memory_order_relaxed)) [[unlikely]]
+    note(RegistryEvent::Kind::hit, slot);
   return &slot;
 }
 

@@ -172,7 +172,8 @@ void RegistryCore::deliver(const std::deque<RegistryEvent>& events,
     dropped = std::exchange(events_dropped_, 0);
   }
   if (dropped > 0) {
-    log(LogLevel::warning, "registry listeners are too slow: " + std::to_string(dropped) + " hits and releases unheard");
+    log(LogLevel::warning,
+        "registry listeners are too slow: " + std::to_string(dropped) + " hits and releases unheard");
   }
 }
 

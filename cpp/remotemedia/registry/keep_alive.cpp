@@ -38,7 +38,8 @@ double take_unit(std::string_view& rest, std::string_view whole) {
       {{"ns", 1e-9}, {"us", 1e-6}, {"\u00b5s", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}}};
   for (const auto& [unit, seconds] : kUnits) {
     const std::size_t after = unit.size();
-    if (rest.starts_with(unit) && (rest.size() == after || (rest[after] >= '0' && rest[after] <= '9') || rest[after] == '.')) {
+    if (rest.starts_with(unit) &&
+        (rest.size() == after || (rest[after] >= '0' && rest[after] <= '9') || rest[after] == '.')) {
       rest.remove_prefix(after);
       return seconds;
     }

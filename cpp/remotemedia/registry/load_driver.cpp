@@ -40,9 +40,8 @@ void run_loader(const std::shared_ptr<RegistryCore>& core, const std::shared_ptr
     LoadedModel model;
     {
       const LoadScope scope(flight);
-      model = loader([&](std::optional<double> fraction, std::string_view message) {
-        core->report(flight, fraction, message);
-      });
+      model = loader(
+          [&](std::optional<double> fraction, std::string_view message) { core->report(flight, fraction, message); });
     }
     if (model.object == nullptr) throw Error(ErrorCode::load_failed, "the loader returned null");
     core->publish(flight, std::move(model));

@@ -32,7 +32,8 @@ std::string join(const std::vector<std::string>& keys) {
 
 std::shared_ptr<Flight> current_flight() { return flight_of_this_thread; }
 
-LoadScope::LoadScope(std::shared_ptr<Flight> flight) : outer_(std::exchange(flight_of_this_thread, std::move(flight))) {}
+LoadScope::LoadScope(std::shared_ptr<Flight> flight)
+    : outer_(std::exchange(flight_of_this_thread, std::move(flight))) {}
 LoadScope::~LoadScope() { flight_of_this_thread = std::move(outer_); }
 
 std::shared_ptr<Waiter> RegistryCore::ask(const Request& request) {

@@ -114,7 +114,8 @@ class ModelHandle {
       : hold_(std::move(hold)), model_(static_cast<T*>(hold_.object())) {}
 
   T* checked() const {
-    if (model_ == nullptr) [[unlikely]] refuse();
+    if (model_ == nullptr) [[unlikely]]
+      refuse();
     return model_;
   }
   [[noreturn]] static void refuse() {

@@ -43,8 +43,7 @@ struct ModelInfo {
 
 struct RegistryMetrics {
   /// Upper bounds of the load-time histogram in seconds; a last, infinite one follows.
-  static constexpr std::array<double, 12> kLoadSecondsBounds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5,
-                                                             1,     2.5,   5,    10,   30,  60};
+  static constexpr std::array<double, 12> kLoadSecondsBounds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60};
 
   std::size_t total_models = 0;        ///< In memory: ready or not yet released, and loads that run.
   std::size_t total_memory_bytes = 0;  ///< Of these.

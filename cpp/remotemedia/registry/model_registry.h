@@ -55,10 +55,9 @@ class REMOTEMEDIA_API Subscription {
 /// Something that makes a T: returns std::unique_ptr<T> or std::shared_ptr<T>, and may take a
 /// `const ReportProgress&`.
 template <class F, class T>
-concept LoaderOf =
-    (std::invocable<F&> && std::convertible_to<std::invoke_result_t<F&>, std::shared_ptr<T>>) ||
-    (std::invocable<F&, const ReportProgress&> &&
-     std::convertible_to<std::invoke_result_t<F&, const ReportProgress&>, std::shared_ptr<T>>);
+concept LoaderOf = (std::invocable<F&> && std::convertible_to<std::invoke_result_t<F&>, std::shared_ptr<T>>) ||
+                   (std::invocable<F&, const ReportProgress&> &&
+                    std::convertible_to<std::invoke_result_t<F&, const ReportProgress&>, std::shared_ptr<T>>);
 
 /// Threads:  everything may be called from any thread, loaders and model destructors included, except as said
 ///           at clear() and at the destructor.
@@ -88,12 +87,14 @@ class REMOTEMEDIA_API ModelRegistry {
   ///          invalid_argument for an empty key.
   template <class T, LoaderOf<T> Loader>
   ModelHandle<T> get_or_load(std::string_view key, Loader&& loader) {
-    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]] return ModelHandle<T>(slot);
+    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]]
+      return ModelHandle<T>(slot);
     return load<T>(key, std::forward<Loader>(loader), {});
   }
   template <class T, LoaderOf<T> Loader>
   ModelHandle<T> get_or_load(const ModelKey& key, Loader&& loader) {
-    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]] return ModelHandle<T>(slot);
+    if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]]
+      return ModelHandle<T>(slot);
     return load<T>(key.text(), std::forward<Loader>(loader), {});
   }
   template <class T, LoaderOf<T> Loader>
@@ -165,11 +166,11 @@ class REMOTEMEDIA_API ModelRegistry {
   ModelHandle<T> load(std::string_view key, F&& loader, const LoadOptions& options) {
     if (!options.timeout) {
       return ModelHandle<T>(detail::load(core_, key, typeid(T), options,
-                                    [&loader](const ReportProgress& report) { return made<T>(loader, report); }));
+                                         [&loader](const ReportProgress& report) { return made<T>(loader, report); }));
     }
     auto own = std::make_shared<std::decay_t<F>>(std::forward<F>(loader));
     return ModelHandle<T>(detail::load(core_, key, typeid(T), options,
-                                  [own](const ReportProgress& report) { return made<T>(*own, report); }));
+                                       [own](const ReportProgress& report) { return made<T>(*own, report); }));
   }
 
   template <class T, class F>
@@ -182,10 +183,14 @@ class REMOTEMEDIA_API ModelRegistry {
     }
     detail::LoadedModel loaded;
     if (model == nullptr) return loaded;
-    if constexpr (requires(const T& m) { { m.memory_usage() } -> std::convertible_to<std::size_t>; }) {
+    if constexpr (requires(const T& m) {
+                    { m.memory_usage() } -> std::convertible_to<std::size_t>;
+                  }) {
       loaded.memory_bytes = model->memory_usage();
     }
-    if constexpr (requires(const T& m) { { m.model_id() } -> std::convertible_to<std::string>; }) {
+    if constexpr (requires(const T& m) {
+                    { m.model_id() } -> std::convertible_to<std::string>;
+                  }) {
       loaded.model_id = model->model_id();
     }
     loaded.object = std::const_pointer_cast<std::remove_const_t<T>>(std::move(model));

@@ -26,7 +26,8 @@ void ModelSlot::release() noexcept {
   const TimePoint now = registry.stamp(*this);
   const Duration keep = expires_after.load(std::memory_order_relaxed);
   JanitorAlarm* const its_alarm = alarm;
-  if (registry.observed_.load(std::memory_order_relaxed)) [[unlikely]] registry.note(RegistryEvent::Kind::released, *this);
+  if (registry.observed_.load(std::memory_order_relaxed)) [[unlikely]]
+    registry.note(RegistryEvent::Kind::released, *this);
 
   const std::uint64_t before = word.fetch_sub(kHold);
   if ((before & kHoldMask) != kHold) return;

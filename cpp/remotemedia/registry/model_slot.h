@@ -62,7 +62,8 @@ struct alignas(128) ModelSlot {
   /// A hold on the model if it is ready, else nothing changes but for an instant.
   bool try_hold() noexcept {
     const std::uint64_t before = word.fetch_add(kHold + kAccess, std::memory_order_acquire);
-    if ((before & (kReady | kTooManyHolds)) == kReady) [[likely]] return true;
+    if ((before & (kReady | kTooManyHolds)) == kReady) [[likely]]
+      return true;
     take_back_hold();
     return false;
   }

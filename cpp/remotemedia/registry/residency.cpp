@@ -19,9 +19,7 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::invalid_argument, message); }
 
-Duration limited(std::optional<Duration> time) {
-  return !time || *time < Duration{0} ? kKeepForever : *time;
-}
+Duration limited(std::optional<Duration> time) { return !time || *time < Duration{0} ? kKeepForever : *time; }
 
 }  // namespace
 
@@ -55,7 +53,8 @@ bool RegistryCore::is_janitor() const noexcept {
 }
 
 void RegistryCore::ensure_janitor() {
-  if (janitor_ == nullptr) janitor_ = std::make_unique<std::thread>([core = shared_from_this()] { core->run_janitor(); });
+  if (janitor_ == nullptr)
+    janitor_ = std::make_unique<std::thread>([core = shared_from_this()] { core->run_janitor(); });
 }
 
 bool RegistryCore::is_idle(const ModelSlot& slot) const {
@@ -274,7 +273,8 @@ void RegistryCore::close() noexcept {
     MutexLock lock(mutex_);
     if (std::exchange(closing_, true)) return;
     ensure_janitor();
-    const auto gone = std::make_exception_ptr(Error(ErrorCode::cancelled, "the registry was closed before the load began"));
+    const auto gone =
+        std::make_exception_ptr(Error(ErrorCode::cancelled, "the registry was closed before the load began"));
     const std::vector<ModelSlot*> slots = table_.slots();
     for (ModelSlot* slot : slots) {
       const std::shared_ptr<Flight> flight = slot->flight;
