@@ -97,13 +97,23 @@ void shut_down() {
   set_log_sink({});
 }
 
-// A hit without any option never leaves this function; everything else is Python's `_load`.
+// None or a number that is not negative.
+bool is_amount(nb::handle value) {
+  if (value.is_none()) return true;
+  if (PyLong_CheckExact(value.ptr())) {
+    int overflow = 0;
+    return PyLong_AsLongLongAndOverflow(value.ptr(), &overflow) >= 0 && overflow == 0;
+  }
+  return PyFloat_CheckExact(value.ptr()) && PyFloat_AsDouble(value.ptr()) >= 0;
+}
+
+// A hit never leaves this function unless it changes something or makes no sense; everything else is Python's `_load`.
 nb::object get_or_load(nb::handle self, nb::handle key, nb::handle loader, nb::handle arguments,
                        nb::handle memory_bytes, nb::handle keep_alive, nb::handle device, nb::handle timeout,
                        nb::handle progress) {
   auto& core = *nb::inst_ptr<PyRegistry>(self)->core();
   const std::string_view text = text_of(key);
-  const bool plain = memory_bytes.is_none() && keep_alive.is_none() && timeout.is_none();
+  const bool plain = keep_alive.is_none() && is_amount(memory_bytes) && is_amount(timeout);
   if (plain && PyCallable_Check(loader.ptr()) != 0) [[likely]] {
     if (detail::ModelSlot* const slot = core.try_hold(text, typeid(PyModel))) {
       return nb::cast(labelled_handle(core, slot));

@@ -99,10 +99,12 @@ class REMOTEMEDIA_API ModelRegistry {
   }
   template <class T, LoaderOf<T> Loader>
   ModelHandle<T> get_or_load(std::string_view key, Loader&& loader, const LoadOptions& options) {
+    if (detail::ModelSlot* slot = hit(key, typeid(T), options)) return labelled<T>(slot, options);
     return load<T>(key, std::forward<Loader>(loader), options);
   }
   template <class T, LoaderOf<T> Loader>
   ModelHandle<T> get_or_load(const ModelKey& key, Loader&& loader, const LoadOptions& options) {
+    if (detail::ModelSlot* slot = hit(key, typeid(T), options)) return labelled<T>(slot, options);
     return load<T>(key.text(), std::forward<Loader>(loader), options);
   }
 
@@ -156,6 +158,16 @@ class REMOTEMEDIA_API ModelRegistry {
   const std::shared_ptr<detail::RegistryCore>& core() const noexcept { return core_; }
 
  private:
+  template <class Key>
+  detail::ModelSlot* hit(const Key& key, const std::type_info& type, const LoadOptions& options) {
+    return options.keep_alive ? nullptr : core_->try_hold(key, type);
+  }
+
+  template <class T>
+  ModelHandle<T> labelled(detail::ModelSlot* slot, const LoadOptions& options) {
+    return ModelHandle<T>(detail::labelled(*core_, slot, options));
+  }
+
   template <class T>
   static std::optional<ModelHandle<T>> found(detail::ModelSlot* slot) {
     if (slot == nullptr) return std::nullopt;

@@ -8,6 +8,7 @@ for its turn, runs the loader and ends the flight: published, failed, or abandon
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import logging
 import threading
@@ -25,9 +26,6 @@ _SIGNAL_CHECK_SECONDS = 0.1
 """How long the main thread waits without looking for Ctrl-C."""
 
 _current_flight: contextvars.ContextVar[_core.Flight | None] = contextvars.ContextVar("current_flight", default=None)
-
-Report = Callable[..., None]
-BoundLoader = Callable[[Report], Any]
 
 
 class Ghosts:
@@ -78,7 +76,7 @@ class Load:
             raise TypeError(f"progress must be callable, not {type(progress).__name__}")
         self.key = key
         self.loader = loader
-        self.bound = _bind(loader, dict(arguments or {}))
+        self.arguments = dict(arguments or {})
         self.memory_bytes = memory_bytes or 0
         self.keep_alive = keep_alive
         self.device = device
@@ -98,6 +96,16 @@ class Load:
             notify,
         )
 
+    def run(self, report: Callable[..., None]) -> Any:
+        """Calls the loader, with `report` as its parameter `progress` if it has one."""
+        try:
+            parameters = inspect.signature(self.loader).parameters
+        except (TypeError, ValueError):  # a callable without a signature
+            return self.loader(**self.arguments)
+        if "progress" in parameters and "progress" not in self.arguments:
+            return self.loader(**self.arguments, progress=report)
+        return self.loader(**self.arguments)
+
     def remaining(self) -> float | None:
         """Seconds until this call gives up."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
@@ -114,7 +122,7 @@ def load(registry: _core.ModelRegistry, ghosts: Ghosts, call: Load) -> Any:
     while True:
         waiter = call.ask(registry)
         if waiter.leads and call.deadline is not None:
-            _in_background(call.key, lambda flight=waiter.flight: _lead(flight, ghosts, call, alone=True))
+            _in_background(call.key, functools.partial(_lead, waiter.flight, ghosts, call, alone=True))
         elif waiter.leads:
             _lead(waiter.flight, ghosts, call, alone=False)
         elif waiter.flight is not None and waiter.flight.loop_thread == threading.get_ident():
@@ -143,7 +151,7 @@ async def load_async(registry: _core.ModelRegistry, ghosts: Ghosts, call: Load) 
             _tasks.add(task)
             task.add_done_callback(_tasks.discard)
         elif waiter.leads:
-            _in_background(call.key, lambda flight=waiter.flight: _lead(flight, ghosts, call, alone=True, loop=loop))
+            _in_background(call.key, functools.partial(_lead, waiter.flight, ghosts, call, alone=True, loop=loop))
         try:
             if not waiter.wait(registry, 0):
                 await asyncio.wait_for(answered.wait(), call.remaining())
@@ -193,7 +201,7 @@ def _lead(
         if not revived:
             token = _current_flight.set(flight)
             try:
-                model = call.bound(flight.report)
+                model = call.run(flight.report)
                 if loop is not None and inspect.isawaitable(model):
                     model = asyncio.run_coroutine_threadsafe(_awaited(model), loop).result()
             finally:
@@ -220,7 +228,7 @@ async def _lead_on_loop(flight: _core.Flight, ghosts: Ghosts, call: Load) -> Non
         revived = model is not None
         if not revived:
             _current_flight.set(flight)
-            model = await call.bound(flight.report)
+            model = await call.run(flight.report)
         _publish(flight, ghosts, call, model, revived)
     except (asyncio.CancelledError, GeneratorExit):
         flight.abandon()
@@ -245,16 +253,6 @@ def _publish(flight: _core.Flight, ghosts: Ghosts, call: Load, model: Any, reviv
     model_id = getattr(model, "model_id", None)
     ghosts.remember(call.key, model)
     flight.publish(model, memory_bytes, model_id if isinstance(model_id, str) else "", revived)
-
-
-def _bind(loader: Callable[..., Any], arguments: dict[str, Any]) -> BoundLoader:
-    try:
-        takes_progress = "progress" in inspect.signature(loader).parameters and "progress" not in arguments
-    except (TypeError, ValueError):  # a callable without a signature
-        takes_progress = False
-    if takes_progress:
-        return lambda report: loader(**arguments, progress=report)
-    return lambda report: loader(**arguments)
 
 
 def _reason(error: BaseException) -> str:
