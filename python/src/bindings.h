@@ -9,6 +9,7 @@
 namespace remotemedia::python {
 
 void bind_errors(nanobind::module_& m);
+void bind_records(nanobind::module_& m);
 void bind_registry(nanobind::module_& m);
 void bind_loading(nanobind::module_& m);
 

@@ -12,6 +12,7 @@ NB_MODULE(_core, m) {
   nb::set_leak_warnings(std::getenv("REMOTEMEDIA_LEAK_CHECK") != nullptr);
   m.attr("__version__") = REMOTEMEDIA_VERSION;
   remotemedia::python::bind_errors(m);
+  remotemedia::python::bind_records(m);
   remotemedia::python::bind_registry(m);
   remotemedia::python::bind_loading(m);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Flights: one load for each key, its turn, its room, its waiters.
+// Loads as callers and leaders see them: asking, waiting, starting a flight and ending it.
 
 #include <algorithm>
 #include <string>
@@ -20,12 +20,6 @@ thread_local std::shared_ptr<Flight> flight_of_this_thread;
 
 void run_all(const Deferred& deferred) {
   for (const auto& call : deferred) call();
-}
-
-std::string join(const std::vector<std::string>& keys) {
-  std::string text;
-  for (const std::string& key : keys) text += (text.empty() ? "'" : ", '") + key + "'";
-  return text;
 }
 
 }  // namespace
@@ -139,91 +133,6 @@ bool RegistryCore::is_running(const Flight& flight) const {
   return flight.phase == Flight::Phase::running;
 }
 
-bool RegistryCore::take_permit(Flight& flight) {
-  if (flight.has_permit || flight.phase == Flight::Phase::done) return true;
-  if (permits_taken_ >= config_.max_concurrent_loads) return false;
-  ++permits_taken_;
-  return flight.has_permit = true;
-}
-
-void RegistryCore::give_up_permit(Flight& flight) {
-  if (!std::exchange(flight.has_permit, false)) return;
-  --permits_taken_;
-}
-
-// Everything that may go on now goes on: loaders whose answer has come first, then the queue, then those whose
-// room has become free.
-void RegistryCore::pump(Deferred& deferred) {
-  while (!resuming_.empty() && take_permit(*resuming_.front()->parent)) {
-    const std::shared_ptr<Waiter> waiter = std::move(resuming_.front());
-    resuming_.pop_front();
-    answer(waiter, deferred);
-  }
-  while (resuming_.empty() && !queue_.empty() && take_permit(*queue_.front())) {
-    const std::shared_ptr<Flight> flight = std::move(queue_.front());
-    queue_.pop_front();
-    approve(flight, deferred);
-  }
-  std::vector<std::shared_ptr<Flight>> still_waiting;
-  for (const std::shared_ptr<Flight>& flight : making_room_) {
-    if (has_room_for(*flight)) {
-      begin_running(*flight, deferred);
-    } else {
-      still_waiting.push_back(flight);
-    }
-  }
-  making_room_.swap(still_waiting);
-}
-
-void RegistryCore::begin_running(Flight& flight, Deferred& deferred) {
-  flight.phase = Flight::Phase::running;
-  flight.started_at = clock_.now();
-  used_bytes_ += flight.memory_bytes;
-  ++used_models_;
-  flight.slot.memory_bytes = flight.memory_bytes;
-  flight.slot.device = flight.device;
-  emit(RegistryEvent::Kind::load_started, flight.slot);
-  deferred.push_back(std::exchange(flight.on_start, nullptr));
-}
-
-void RegistryCore::approve(const std::shared_ptr<Flight>& flight, Deferred& deferred) {
-  const Book models = book();
-  const EvictionLimits limits{config_.eviction_policy, config_.max_models, config_.max_memory_bytes,
-                              config_.min_residency};
-  const EvictionPlan plan = plan_eviction(models.entries, limits, flight->memory_bytes, clock_.coarse_now());
-  if (!plan.fits) {
-    end_unpublished(*flight, Waiter::Answer::error, out_of_memory(*flight, models, plan), false, deferred);
-    return;
-  }
-  bool all_went = true;
-  for (const std::size_t victim : plan.victims) all_went = begin_eviction(*models.slots[victim]) && all_went;
-  if (!all_went) {  // one was asked for at this very moment: look again
-    approve(flight, deferred);
-    return;
-  }
-  flight->phase = Flight::Phase::making_room;
-  making_room_.push_back(flight);
-}
-
-bool RegistryCore::has_room_for(const Flight& flight) const {
-  if (flight.slot.state != ModelState::loading) return false;  // its predecessor is still being destroyed
-  if (config_.max_models && used_models_ >= *config_.max_models) return false;
-  return !config_.max_memory_bytes || used_bytes_ + flight.memory_bytes <= *config_.max_memory_bytes;
-}
-
-std::exception_ptr RegistryCore::out_of_memory(const Flight& flight, const Book& models,
-                                               const EvictionPlan& plan) const {
-  std::vector<std::string> holders;
-  for (const std::size_t i : plan.blockers) holders.push_back(models.slots[i]->key);
-  const bool bytes = plan.unit == OutOfMemory::Unit::bytes;
-  std::string message = "model '" + flight.slot.key + "' does not fit: needs " + std::to_string(plan.needed) +
-                        (bytes ? " bytes, " : " place, ") + std::to_string(plan.available) + " could be free";
-  if (!holders.empty()) message += "; in the way: " + join(holders);
-  message += ". Release or unpin one of them, or raise ";
-  message += bytes ? "max_memory_bytes" : "max_models";
-  return std::make_exception_ptr(OutOfMemory(message, plan.unit, plan.needed, plan.available, std::move(holders)));
-}
-
 void RegistryCore::publish(const std::shared_ptr<Flight>& flight, LoadedModel loaded) {
   Deferred deferred;
   {
@@ -239,78 +148,6 @@ void RegistryCore::publish(const std::shared_ptr<Flight>& flight, LoadedModel lo
   }
   alarm_->ring();
   run_all(deferred);
-}
-
-void RegistryCore::land_loaded(Flight& flight, LoadedModel& loaded, Deferred& deferred) {
-  ModelSlot& slot = flight.slot;
-  const std::size_t declared = flight.memory_bytes;
-  const std::size_t measured = loaded.memory_bytes.value_or(declared);
-  const TimePoint now = clock_.now();
-  const Duration took = now - flight.started_at;
-
-  // What it really takes may be more than was approved.
-  std::exception_ptr too_large;
-  if (measured > declared) {
-    Book models = book();
-    const auto itself = std::ranges::find(models.slots, &slot) - models.slots.begin();
-    models.slots.erase(models.slots.begin() + itself);
-    models.entries.erase(models.entries.begin() + itself);
-    const EvictionLimits limits{config_.eviction_policy, config_.max_models, config_.max_memory_bytes,
-                                config_.min_residency};
-    const EvictionPlan plan = plan_eviction(models.entries, limits, measured, now);
-    if (!plan.fits) too_large = out_of_memory(flight, models, plan);
-    for (const std::size_t victim : plan.victims) begin_eviction(*models.slots[victim]);
-  }
-
-  used_bytes_ = used_bytes_ - declared + measured;
-  slot.memory_bytes = measured;
-  slot.model = std::move(loaded.object);
-  slot.object = slot.model.get();
-  slot.type = &flight.type;
-  slot.model_id = loaded.model_id.empty() ? slot.key : std::move(loaded.model_id);
-  slot.loaded_at = now;
-  slot.enter(ModelState::ready);
-  if (too_large) {
-    slot.enter(ModelState::evicting);
-    bury(slot);
-    ++counts_.failed_loads;
-    land(flight, Waiter::Answer::error, too_large, deferred);
-  } else {
-    set_keep_alive(slot, flight.keep_alive.value_or(default_keep_alive_));
-    stamp(slot);
-    count_load(loaded.revived, took);
-    emit(RegistryEvent::Kind::loaded, slot, took);
-    grant_to_waiters(flight);
-    land(flight, Waiter::Answer::hold, nullptr, deferred);
-  }
-}
-
-void RegistryCore::count_load(bool revived, Duration took) {
-  if (revived) {
-    --counts_.cache_misses;
-    ++counts_.cache_hits;
-    return;
-  }
-  ++counts_.loads;
-  counts_.load_time_total += took;
-  const double seconds = std::chrono::duration<double>(took).count();
-  for (std::size_t i = 0; i < counts_.load_times.size(); ++i) {
-    const bool last = i == RegistryMetrics::kLoadSecondsBounds.size();
-    if (last || seconds <= RegistryMetrics::kLoadSecondsBounds[i]) ++counts_.load_times[i];
-  }
-}
-
-// Each waiter has its hold before anybody can see the model, so that nothing evicts it in between.
-void RegistryCore::grant_to_waiters(Flight& flight) {
-  ModelSlot& slot = flight.slot;
-  std::uint64_t grants = 0;
-  for (const auto& waiter : flight.waiters) {
-    waiter->held = &slot;
-    ++grants;
-    if (!waiter->leads) ++counts_.cache_hits;
-  }
-  slot.granted_by_load = grants;
-  slot.word.fetch_add(ModelSlot::kReady + grants * (ModelSlot::kHold + ModelSlot::kAccess));
 }
 
 void RegistryCore::fail(const std::shared_ptr<Flight>& flight, std::exception_ptr error) {
@@ -335,59 +172,6 @@ void RegistryCore::abandon(const std::shared_ptr<Flight>& flight) {
   }
   alarm_->ring();
   run_all(deferred);
-}
-
-void RegistryCore::end_unpublished(Flight& flight, Waiter::Answer answer_to_all, const std::exception_ptr& error,
-                                   bool remember, Deferred& deferred) {
-  ModelSlot& slot = flight.slot;
-  if (flight.phase == Flight::Phase::running) {
-    used_bytes_ -= flight.memory_bytes;
-    --used_models_;
-    slot.memory_bytes = 0;
-    if (answer_to_all == Waiter::Answer::error) {
-      ++counts_.failed_loads;
-      emit(RegistryEvent::Kind::load_failed, slot, clock_.now() - flight.started_at);
-    }
-    drained_.notify_all();
-  }
-  if (slot.state == ModelState::loading) {
-    remember = remember && config_.failed_load_ttl > Duration{0};
-    slot.enter(remember ? ModelState::failed : ModelState::absent);
-    if (remember) {
-      slot.failure = error;
-      slot.failure_forgotten_at = clock_.now() + config_.failed_load_ttl;
-    }
-  }
-  land(flight, answer_to_all, error, deferred);
-}
-
-// The flight is over and everybody learns how it went.
-void RegistryCore::land(Flight& flight, Waiter::Answer answer_to_all, const std::exception_ptr& error,
-                        Deferred& deferred) {
-  const std::shared_ptr<Flight> keep = std::exchange(flight.slot.flight, nullptr);
-  std::erase_if(queue_, [&](const auto& queued) { return queued.get() == &flight; });
-  std::erase_if(making_room_, [&](const auto& waiting) { return waiting.get() == &flight; });
-  flight.phase = Flight::Phase::done;
-  give_up_permit(flight);
-  if (flight.on_start) deferred.push_back(std::exchange(flight.on_start, nullptr));
-  deferred.push_back([keep] {});  // whatever goes with it goes without the mutex
-  for (const std::shared_ptr<Waiter>& waiter : std::exchange(flight.waiters, {})) {
-    waiter->answer = answer_to_all;
-    waiter->error = error;
-    const bool needs_permit = waiter->parent != nullptr && waiter->parent->core.get() == this;
-    if (needs_permit && !take_permit(*waiter->parent)) {
-      resuming_.push_back(waiter);
-    } else {
-      answer(waiter, deferred);
-    }
-  }
-}
-
-void RegistryCore::answer(const std::shared_ptr<Waiter>& waiter, Deferred& deferred) {
-  if (waiter->parent != nullptr) WaitGraph::process().remove(waiter->parent->node, waiter->flight->node);
-  waiter->done = true;
-  waiter->changed.notify_all();
-  if (waiter->notify) deferred.push_back(std::exchange(waiter->notify, nullptr));
 }
 
 bool RegistryCore::wait(const std::shared_ptr<Waiter>& waiter, TimePoint deadline) {

@@ -7,7 +7,7 @@
 // the user's runs: no loader, destructor, listener or callback. What must be called is collected (Deferred)
 // and called after it. Models are destroyed by the janitor, the registry's own thread.
 //
-// holds.cpp: hits and labels. loading.cpp: flights. residency.cpp: eviction and the janitor.
+// holds.cpp: hits and labels. loading.cpp, load_queue.cpp, landing.cpp: flights. residency.cpp: eviction and the janitor.
 // introspection.cpp: lists, numbers and events. fork.cpp: around fork().
 
 #pragma once
@@ -171,7 +171,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   }
   void note(RegistryEvent::Kind kind, const ModelSlot& slot);
 
-  // loading.cpp
+  // load_queue.cpp
   void pump(Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void approve(const std::shared_ptr<Flight>& flight, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void begin_running(Flight& flight, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which flight may run: its turn among the loaders, and its room among the models.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/registry/registry_core.h"
+
+namespace remotemedia::detail {
+namespace {
+
+std::string join(const std::vector<std::string>& keys) {
+  std::string text;
+  for (const std::string& key : keys) text += (text.empty() ? "'" : ", '") + key + "'";
+  return text;
+}
+
+}  // namespace
+
+bool RegistryCore::take_permit(Flight& flight) {
+  if (flight.has_permit || flight.phase == Flight::Phase::done) return true;
+  if (permits_taken_ >= config_.max_concurrent_loads) return false;
+  ++permits_taken_;
+  return flight.has_permit = true;
+}
+
+void RegistryCore::give_up_permit(Flight& flight) {
+  if (!std::exchange(flight.has_permit, false)) return;
+  --permits_taken_;
+}
+
+// Everything that may go on now goes on: loaders whose answer has come first, then the queue, then those whose
+// room has become free.
+void RegistryCore::pump(Deferred& deferred) {
+  while (!resuming_.empty() && take_permit(*resuming_.front()->parent)) {
+    const std::shared_ptr<Waiter> waiter = std::move(resuming_.front());
+    resuming_.pop_front();
+    answer(waiter, deferred);
+  }
+  while (resuming_.empty() && !queue_.empty() && take_permit(*queue_.front())) {
+    const std::shared_ptr<Flight> flight = std::move(queue_.front());
+    queue_.pop_front();
+    approve(flight, deferred);
+  }
+  std::vector<std::shared_ptr<Flight>> still_waiting;
+  for (const std::shared_ptr<Flight>& flight : making_room_) {
+    if (has_room_for(*flight)) {
+      begin_running(*flight, deferred);
+    } else {
+      still_waiting.push_back(flight);
+    }
+  }
+  making_room_.swap(still_waiting);
+}
+
+void RegistryCore::begin_running(Flight& flight, Deferred& deferred) {
+  flight.phase = Flight::Phase::running;
+  flight.started_at = clock_.now();
+  used_bytes_ += flight.memory_bytes;
+  ++used_models_;
+  flight.slot.memory_bytes = flight.memory_bytes;
+  flight.slot.device = flight.device;
+  emit(RegistryEvent::Kind::load_started, flight.slot);
+  deferred.push_back(std::exchange(flight.on_start, nullptr));
+}
+
+void RegistryCore::approve(const std::shared_ptr<Flight>& flight, Deferred& deferred) {
+  const Book models = book();
+  const EvictionLimits limits{config_.eviction_policy, config_.max_models, config_.max_memory_bytes,
+                              config_.min_residency};
+  const EvictionPlan plan = plan_eviction(models.entries, limits, flight->memory_bytes, clock_.coarse_now());
+  if (!plan.fits) {
+    end_unpublished(*flight, Waiter::Answer::error, out_of_memory(*flight, models, plan), false, deferred);
+    return;
+  }
+  bool all_went = true;
+  for (const std::size_t victim : plan.victims) all_went = begin_eviction(*models.slots[victim]) && all_went;
+  if (!all_went) {  // one was asked for at this very moment: look again
+    approve(flight, deferred);
+    return;
+  }
+  flight->phase = Flight::Phase::making_room;
+  making_room_.push_back(flight);
+}
+
+bool RegistryCore::has_room_for(const Flight& flight) const {
+  if (flight.slot.state != ModelState::loading) return false;  // its predecessor is still being destroyed
+  if (config_.max_models && used_models_ >= *config_.max_models) return false;
+  return !config_.max_memory_bytes || used_bytes_ + flight.memory_bytes <= *config_.max_memory_bytes;
+}
+
+std::exception_ptr RegistryCore::out_of_memory(const Flight& flight, const Book& models,
+                                               const EvictionPlan& plan) const {
+  std::vector<std::string> holders;
+  for (const std::size_t i : plan.blockers) holders.push_back(models.slots[i]->key);
+  const bool bytes = plan.unit == OutOfMemory::Unit::bytes;
+  std::string message = "model '" + flight.slot.key + "' does not fit: needs " + std::to_string(plan.needed) +
+                        (bytes ? " bytes, " : " place, ") + std::to_string(plan.available) + " could be free";
+  if (!holders.empty()) message += "; in the way: " + join(holders);
+  message += ". Release or unpin one of them, or raise ";
+  message += bytes ? "max_memory_bytes" : "max_models";
+  return std::make_exception_ptr(OutOfMemory(message, plan.unit, plan.needed, plan.available, std::move(holders)));
+}
+
+}  // namespace remotemedia::detail
