@@ -36,6 +36,8 @@ from remotemedia.core.model_registry import (
     get_or_load_async,
     registry,
 )
+from remotemedia.nodes import Node, RuntimeData, SileroVADNode, WhisperNode, register_node
+from remotemedia.pipeline import Pipeline
 
 __all__ = [
     "Cancelled",
@@ -52,7 +54,9 @@ __all__ = [
     "ModelInfo",
     "ModelNotFound",
     "ModelRegistry",
+    "Node",
     "OutOfMemory",
+    "Pipeline",
     "PlatformNotSupported",
     "ProtocolError",
     "QuotaExceeded",
@@ -61,11 +65,15 @@ __all__ = [
     "RegistryMetrics",
     "Rejected",
     "RemoteMediaError",
+    "RuntimeData",
     "SharedMemoryUnavailable",
+    "SileroVADNode",
     "TypeMismatch",
+    "WhisperNode",
     "WorkerUnavailable",
     "ZeroCopyUnavailable",
     "get_or_load",
     "get_or_load_async",
+    "register_node",
     "registry",
 ]

@@ -66,24 +66,17 @@ void bind_records(nb::module_& m) {
             return info.expires_in ? std::optional(seconds(*info.expires_in)) : std::nullopt;
           },
           "Seconds, while nobody holds it and its time is limited.")
-      .def_prop_ro(
-          "holders",
-          [](const ModelInfo& info) {
-            std::vector<std::string> labels;
-            for (const HolderInfo& holder : info.holders) labels.push_back(holder.label);
-            return labels;
-          },
-          "One label for each hold: the function that asked.")
+      .def_ro("holders", &ModelInfo::holders, "One label for each hold: the function that asked.")
       .def_prop_ro(
           "held_since",
           [](const ModelInfo& info) {
-            std::vector<double> times;
-            for (const HolderInfo& holder : info.holders) {
-              times.push_back(holder.since ? epoch_seconds(*holder.since) : 0.0);
+            std::vector<std::optional<double>> times;
+            for (const auto& since : info.held_since) {
+              times.push_back(since ? std::optional(epoch_seconds(*since)) : std::nullopt);
             }
             return times;
           },
-          "Seconds since the epoch, for each of `holders`.")
+          "Seconds since the epoch, for each of `holders`; None where it gave no label.")
       .def("__repr__", [](const ModelInfo& info) {
         return "ModelInfo(key='" + info.key + "', state='" + std::string(to_string(info.state)) +
                "', memory_bytes=" + std::to_string(info.memory_bytes) +

@@ -86,8 +86,13 @@ ModelInfo RegistryCore::describe(const ModelSlot& slot) const {
   info.last_accessed = wall_time(info.reference_count > 0 ? now : slot.released_at.load(), now);
   const TimePoint expiry = expires_at(slot);
   if (info.reference_count == 0 && expiry != TimePoint::max()) info.expires_in = std::max(Duration{0}, expiry - now);
-  for (const Holder& holder : slot.holders) info.holders.push_back({*holder.label, wall_time(holder.since, now)});
-  if (info.holders.size() < info.reference_count) info.holders.resize(info.reference_count, {"(unnamed)", {}});
+  for (const Holder& holder : slot.holders) {
+    info.holders.push_back(*holder.label);
+    info.held_since.emplace_back(wall_time(holder.since, now));
+  }
+  // Labels come after their hold and go before it.
+  info.holders.resize(std::max(info.holders.size(), info.reference_count), "(unnamed)");
+  info.held_since.resize(info.holders.size());
   return info;
 }
 

@@ -20,12 +20,6 @@
 
 namespace remotemedia {
 
-/// One hold. Those that gave no label are "(unnamed)" and have no time.
-struct HolderInfo {
-  std::string label;
-  std::optional<std::chrono::system_clock::time_point> since;
-};
-
 struct ModelInfo {
   std::string key;
   std::string model_id;  ///< What the model itself says, else the key.
@@ -38,7 +32,8 @@ struct ModelInfo {
   std::uint64_t access_count = 0;
   bool pinned = false;
   std::optional<Duration> expires_in;  ///< While nobody holds it and its time is limited.
-  std::vector<HolderInfo> holders;     ///< One for each hold.
+  std::vector<std::string> holders;    ///< One label for each hold; "(unnamed)" for those that gave none.
+  std::vector<std::optional<std::chrono::system_clock::time_point>> held_since;  ///< Of these, if they have a label.
 };
 
 struct RegistryMetrics {

@@ -6,26 +6,6 @@
 
 namespace remotemedia {
 
-Subscription::Subscription(std::weak_ptr<detail::RegistryCore> core,
-                           std::shared_ptr<detail::Subscriber> subscriber) noexcept
-    : core_(std::move(core)), subscriber_(std::move(subscriber)) {}
-
-Subscription& Subscription::operator=(Subscription&& other) noexcept {
-  if (this == &other) return *this;
-  cancel();
-  core_ = std::move(other.core_);
-  subscriber_ = std::move(other.subscriber_);
-  return *this;
-}
-
-Subscription::~Subscription() { cancel(); }
-
-void Subscription::cancel() noexcept {
-  const std::shared_ptr<detail::Subscriber> subscriber = std::exchange(subscriber_, nullptr);
-  if (subscriber == nullptr) return;
-  if (const auto core = core_.lock()) core->unsubscribe(subscriber);
-}
-
 ModelRegistry::ModelRegistry(const RegistryConfig& config) : core_(detail::RegistryCore::open(config)) {}
 
 ModelRegistry::~ModelRegistry() { core_->close(); }
@@ -53,8 +33,10 @@ LoadPlan ModelRegistry::plan(std::string_view key, std::size_t memory_bytes) con
 std::vector<ModelInfo> ModelRegistry::list_models() const { return core_->list_models(); }
 RegistryMetrics ModelRegistry::metrics() const { return core_->metrics(); }
 
-Subscription ModelRegistry::subscribe(std::function<void(const RegistryEvent&)> listener) {
-  return {core_, core_->subscribe(std::move(listener))};
+std::function<void()> ModelRegistry::subscribe(std::function<void(const RegistryEvent&)> listener) {
+  return [core = std::weak_ptr(core_), subscriber = core_->subscribe(std::move(listener))] {
+    if (const auto alive = core.lock()) alive->unsubscribe(subscriber);
+  };
 }
 
 }  // namespace remotemedia

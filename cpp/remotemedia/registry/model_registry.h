@@ -36,22 +36,6 @@
 
 namespace remotemedia {
 
-/// Listens until it is destroyed. A call that is under way may still finish then. May outlive the registry.
-class REMOTEMEDIA_API Subscription {
- public:
-  Subscription() = default;
-  Subscription(std::weak_ptr<detail::RegistryCore> core, std::shared_ptr<detail::Subscriber> subscriber) noexcept;
-  Subscription(Subscription&&) noexcept = default;
-  Subscription& operator=(Subscription&& other) noexcept;
-  ~Subscription();
-
-  void cancel() noexcept;
-
- private:
-  std::weak_ptr<detail::RegistryCore> core_;
-  std::shared_ptr<detail::Subscriber> subscriber_;
-};
-
 /// Something that makes a T: returns std::unique_ptr<T> or std::shared_ptr<T>, and may take a
 /// `const ReportProgress&`.
 template <class F, class T>
@@ -148,11 +132,13 @@ class REMOTEMEDIA_API ModelRegistry {
   std::vector<ModelInfo> list_models() const;
   RegistryMetrics metrics() const;
 
-  /// Calls `listener` for every event, in order, on the registry's own thread. What it throws is logged. A
-  /// listener that falls 65,536 events behind misses hits and releases.
+  /// Calls `listener` for every event, in order, on the registry's own thread; returns what ends that. What it
+  /// throws is logged. A listener that falls 65,536 events behind misses hits and releases.
   ///
-  /// Cost:  one branch for each hit and release while nobody listens.
-  [[nodiscard]] Subscription subscribe(std::function<void(const RegistryEvent&)> listener);
+  /// Lifetime:  the listener may still be running when what is returned has been called. That may be called late,
+  ///            even when the registry is gone.
+  /// Cost:      one branch for each hit and release while nobody listens.
+  std::function<void()> subscribe(std::function<void(const RegistryEvent&)> listener);
 
   /// What bindings build on.
   const std::shared_ptr<detail::RegistryCore>& core() const noexcept { return core_; }

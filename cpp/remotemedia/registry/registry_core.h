@@ -7,8 +7,8 @@
 // the user's runs: no loader, destructor, listener or callback. What must be called is collected (Deferred)
 // and called after it. Models are destroyed by the janitor, the registry's own thread.
 //
-// holds.cpp: hits and labels. loading.cpp, load_queue.cpp, landing.cpp: flights. residency.cpp: eviction and the janitor.
-// introspection.cpp: lists, numbers and events. fork.cpp: around fork().
+// holds.cpp: hits and labels. loading.cpp, load_queue.cpp, landing.cpp: flights. residency.cpp: eviction and the
+// janitor. introspection.cpp: lists, numbers and events. fork.cpp: around fork().
 
 #pragma once
 
