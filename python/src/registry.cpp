@@ -251,7 +251,7 @@ void bind_registry(nb::module_& m) {
               "def get_or_load(self, key: str, loader: collections.abc.Callable[..., T], *, arguments: "
               "collections.abc.Mapping[str, typing.Any] | None = None, memory_bytes: int | None = None, keep_alive: "
               "float | str | None = None, device: str = 'cpu', timeout: float | None = None, progress: "
-              "collections.abc.Callable[[remotemedia._core.LoadProgress], None] | None = None) -> ModelHandle[T]"),
+              "collections.abc.Callable[[LoadProgress], None] | None = None) -> ModelHandle[T]"),
           "A hold on the model `key`, loaded exactly once however many callers ask at the same time.\n\n"
           "The loader runs in this thread, or in one of its own when there is a timeout; the others wait.\n\n"
           "Args:\n"

@@ -23,6 +23,7 @@
 #include <typeinfo>
 
 #include "remotemedia/base/clock.h"
+#include "remotemedia/base/export.h"
 #include "remotemedia/registry/model_state.h"
 
 namespace remotemedia::detail {
@@ -67,10 +68,10 @@ struct alignas(128) ModelSlot {
     take_back_hold();
     return false;
   }
-  void take_back_hold() noexcept;
+  REMOTEMEDIA_API void take_back_hold() noexcept;
 
   /// Gives a hold back. The slot and its registry may be gone when this returns.
-  void release() noexcept;
+  REMOTEMEDIA_API void release() noexcept;
 
   /// Leaves the model to its holders: no further holds by asking, and the last one destroys it. False, and
   /// nothing has changed, if nobody holds it.

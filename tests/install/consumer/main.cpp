@@ -57,9 +57,8 @@ int main() {
   expect(registry.list_models().empty(), "what nobody holds is gone after clear");
 
   try {
-    registry.get_or_load<Vocabulary>("missing@cpu", []() -> std::unique_ptr<Vocabulary> {
-      throw std::runtime_error("no such vocabulary");
-    });
+    registry.get_or_load<Vocabulary>(
+        "missing@cpu", []() -> std::unique_ptr<Vocabulary> { throw std::runtime_error("no such vocabulary"); });
     expect(false, "a loader that throws is an error");
   } catch (const remotemedia::Error& error) {
     expect(error.code() == remotemedia::ErrorCode::load_failed, "the error has a code");
