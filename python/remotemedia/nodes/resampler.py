@@ -2,7 +2,8 @@
 """StreamingResampler: changes the sample rate of one stream, whatever the chunks it comes in.
 
 A polyphase filter bank of Kaiser-windowed sinc, aligned in time: output frame n lies at input position
-n * input_rate / output_rate exactly. The result does not depend on where the chunks end, bit for bit.
+n * input_rate / output_rate exactly. The result does not depend on where the chunks end, bit for bit. The cut-off is at
+the lower Nyquist frequency itself: speech networks listen up to there, and what folds back stays close below it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,9 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.float32]
 
 ZERO_CROSSINGS = 32
-"""On each side of the sinc: the transition band is about 9 % of the lower rate."""
+"""On each side of the sinc: the transition band reaches 9 % to both sides of the lower Nyquist frequency."""
 KAISER_BETA = 9.0
 """Stop band below -90 dB."""
-CUTOFF = 0.94
-"""Middle of the transition band, as a part of the lower Nyquist frequency."""
 MAX_RATE = 384_000
 BLOCK = 4096
 """Output frames computed at once, which bounds the memory for long chunks."""
@@ -98,8 +97,7 @@ def _filter_bank(up: int, down: int) -> Samples:
     reach = math.ceil(ZERO_CROSSINGS / scale)
     taps = np.arange(-reach + 1, reach + 1, dtype=np.float64)
     distance = taps[None, :] - np.arange(up, dtype=np.float64)[:, None] / up
-    cutoff = CUTOFF * scale
     window = np.i0(KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (distance / reach) ** 2))) / np.i0(KAISER_BETA)
-    bank = cutoff * np.sinc(cutoff * distance) * window
+    bank = np.sinc(scale * distance) * window
     bank /= bank.sum(axis=1, keepdims=True)
     return bank.astype(np.float32)

@@ -9,7 +9,7 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 from remotemedia.nodes.runtime_data import RuntimeData
 from remotemedia.pipeline.uncancelled import settled
@@ -19,28 +19,30 @@ Emit = Callable[[Any], Awaitable[None]]
 _log = logging.getLogger("remotemedia.pipeline")
 
 
-class Outcome(NamedTuple):
+class Outcome:
     """How a call in another thread ended. Not by way of the future: that refuses StopIteration."""
 
-    value: Any
-    error: BaseException | None
+    def __init__(self, value: Any, error: BaseException | None) -> None:
+        self.value = value
+        self.error = error
 
     @staticmethod
     def of(function: Callable[..., Any], *args: Any) -> Outcome:
         """Calls function here and now."""
         try:
             return Outcome(function(*args), None)
-        except BaseException as error:  # noqa: BLE001 - raised again by result(), in the thread that asked
+        except BaseException as error:  # noqa: BLE001 - result() raises it, in the thread that asked
             return Outcome(None, error)
 
     def result(self) -> Any:
-        """The value, or raises the error."""
-        if self.error is None:
-            return self.value
+        """Gives the value or raises the error, and forgets it: frames of its traceback may hold this outcome."""
+        value, error, self.value, self.error = self.value, self.error, None, None
+        if error is None:
+            return value
         try:
-            raise self.error
+            raise error
         finally:
-            del self  # the traceback holds this frame: no ring that only the garbage collector finds
+            del error
 
 
 class CallThread:

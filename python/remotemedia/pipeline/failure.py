@@ -46,13 +46,13 @@ class NodeFailure:
 
 def name_failure(error: BaseException, failure: NodeFailure) -> None:
     """Writes on error where it came from: as a note, which tracebacks print, and as the attribute node_failure."""
-    BaseException.__setattr__(error, "node_failure", failure)  # past the __setattr__ of frozen exceptions
+    error.node_failure = failure  # type: ignore[attr-defined]
     add_note(error, str(failure))
 
 
 def add_note(error: BaseException, note: str) -> None:
     """As BaseException.add_note, which Python 3.10 lacks."""
-    BaseException.__setattr__(error, "__notes__", [*getattr(error, "__notes__", ()), note])
+    error.__notes__ = [*getattr(error, "__notes__", ()), note]
 
 
 def _short(item: Any, length: int = 120) -> str:

@@ -110,16 +110,16 @@ class Lifecycle:
         nodes = tuple(self._nodes)
         with _claims:
             for node in nodes:
-                if node.lifecycle is not None:
+                if node._in_use_by is not None:
                     raise RuntimeError(f"{node!r} is in use by another pipeline: make a node for each, or wait for it")
             for node in nodes:
-                node.lifecycle = self
+                node._in_use_by = self
         self._initialized = nodes
 
     def _let_go(self) -> None:
         with _claims:
             for node in self._initialized:
-                node.lifecycle = None
+                node._in_use_by = None
         self._initialized = ()
 
     def _changed(self, users: int, error: Exception | None = None) -> None:

@@ -149,7 +149,7 @@ class Pipeline:
         async with self._lifecycle.use():
             yield self
 
-    def process(self, stream: Any) -> AsyncIterator[Any]:
+    def process(self, stream: Any) -> AsyncGenerator[Any, None]:
         """Processes a stream. Nothing happens before the first result is asked for.
 
         Leaving the iterator early (aclose, break, a cancelled task) stops the nodes and the source. A call that a node

@@ -12,7 +12,7 @@ from remotemedia.nodes.node import Node
 from remotemedia.pipeline.calls import call, overrides, takes
 from remotemedia.pipeline.clock import Clock
 from remotemedia.pipeline.failure import NodeFailure, Phase, name_failure
-from remotemedia.pipeline.inbox import Arrival, Inbox
+from remotemedia.pipeline.inbox import Arrival, Inbox, Stopped
 from remotemedia.pipeline.node_runner import NodeRunner, session_id_of
 from remotemedia.pipeline.sessions import DEFAULT_SESSION, OpenSession, SessionTable
 
@@ -70,6 +70,8 @@ class SessionRunner(NodeRunner):
         finally:
             timer.cancel()
             await asyncio.wait({timer})
+        if not timer.cancelled():
+            timer.result()
 
     async def _process(self, item: Any) -> None:
         session_id = session_id_of(item)
@@ -95,7 +97,8 @@ class SessionRunner(NodeRunner):
                 arguments = (session.state,) if takes(self._finish, "session", position=0) else ()
                 await self._deliver(self._finish, *arguments, session_id=session.session_id)
         except BaseException as error:
-            self._name(error, "finish", session)
+            if not isinstance(error, (Stopped, asyncio.CancelledError)):
+                self._name(error, "finish", session)
             await self._abandon(session)
             raise
         try:

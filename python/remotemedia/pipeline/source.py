@@ -10,7 +10,7 @@ from typing import Any, cast
 from remotemedia.nodes.runtime_data import RuntimeData
 from remotemedia.pipeline.failure import NodeFailure, name_failure
 from remotemedia.pipeline.inbox import Inbox, Stopped
-from remotemedia.pipeline.node_runner import put_to_all, session_id_of
+from remotemedia.pipeline.node_runner import put_to_all
 from remotemedia.pipeline.source_thread import SourceThread
 
 Stream = AsyncIterable[Any] | Iterable[Any] | RuntimeData
@@ -41,7 +41,6 @@ class SourceRunner:
         self._stream = stream
         self._outputs = outputs
         self._given = 0
-        self._last: Any = None
 
     async def run(self) -> None:
         """Feeds until the stream has ended or nobody takes its items.
@@ -62,10 +61,7 @@ class SourceRunner:
         except Stopped:
             return
         except Exception as error:
-            where = NodeFailure(
-                "source", type(self._stream).__name__, "source", self._given, None, session_id_of(self._last)
-            )
-            name_failure(error, where)
+            name_failure(error, NodeFailure("source", type(self._stream).__name__, "source", self._given))
             raise
 
     async def _feed_async(self, stream: AsyncIterable[Any]) -> None:
@@ -90,6 +86,5 @@ class SourceRunner:
 
     async def _put(self, item: Any) -> None:
         self._given += 1
-        self._last = item
         if item is not None:
             await put_to_all(item, self._outputs)

@@ -33,4 +33,7 @@ async def uncancelled(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         task.result()
         raise
-    return task.result()
+    try:
+        return task.result()
+    finally:
+        del task  # it holds the error, whose traceback holds this frame
