@@ -43,7 +43,7 @@ std::function<void(const LoadProgress&)> progress_listener(nb::object listener) 
   };
 }
 
-WaiterPtr ask(const PyRegistry& self, const std::string& key, std::size_t memory_bytes, nb::object keep_alive,
+WaiterPtr ask(const PyRegistry& self, const std::string& key, std::size_t memory_bytes, nb::handle keep_alive,
               const std::string& device, nb::object progress, const FlightPtr& parent, nb::object notify) {
   LoadOptions options;
   options.memory_bytes = memory_bytes;

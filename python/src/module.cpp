@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include <cstdlib>
-
 #include "bindings.h"
 
 namespace nb = nanobind;
@@ -9,7 +7,7 @@ namespace nb = nanobind;
 NB_MODULE(_core, m) {
   m.doc() = "The compiled part of remotemedia. Use the package remotemedia, not this module.";
   // What outlives the interpreter is told to those who look for leaks, not to every user.
-  nb::set_leak_warnings(std::getenv("REMOTEMEDIA_LEAK_CHECK") != nullptr);
+  nb::set_leak_warnings(nb::module_::import_("os").attr("environ").contains("REMOTEMEDIA_LEAK_CHECK"));
   m.attr("__version__") = REMOTEMEDIA_VERSION;
   remotemedia::python::bind_errors(m);
   remotemedia::python::bind_records(m);

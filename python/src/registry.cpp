@@ -179,7 +179,7 @@ void bind_handle(nb::module_& m) {
       .def(
           "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> ModelHandle[T]"))
       .def(
-          "__exit__", [](PyHandle& self, nb::args) { self.release(); },
+          "__exit__", [](PyHandle& self, const nb::args&) { self.release(); },
           nb::sig("def __exit__(self, *error: object) -> None"))
       .def("__copy__", &PyHandle::copy, "Another hold.", nb::sig("def __copy__(self) -> ModelHandle[T]"))
       .def("__repr__", [](const PyHandle& self) {

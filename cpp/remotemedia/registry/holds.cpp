@@ -48,9 +48,8 @@ ModelSlot* RegistryCore::try_hold(const ModelKey& key, const std::type_info& typ
   }
   ModelSlot* const held = find_and_hold(key.text_, key.hash_, type);
   if (held != nullptr) {
-    held->add_reference();
     ModelSlot* unbound = nullptr;
-    if (!key.slot_.compare_exchange_strong(unbound, held)) held->drop_reference();
+    if (key.slot_.compare_exchange_strong(unbound, held)) held->add_reference();
   }
   return held;
 }

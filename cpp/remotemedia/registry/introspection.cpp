@@ -73,13 +73,18 @@ ModelInfo RegistryCore::describe(const ModelSlot& slot) const {
   ModelInfo info;
   info.key = slot.key;
   info.state = slot.state;
+  info.model_id = slot.key;
+  info.device = slot.device;
   info.memory_bytes = slot.memory_bytes;
   info.pinned = slot.pinned;
-  const bool loaded = slot.state == ModelState::ready || slot.state == ModelState::evicting;
-  info.model_id = loaded ? slot.model_id : slot.key;
-  info.device = slot.flight != nullptr && !loaded ? slot.flight->device : slot.device;
-  if (slot.flight != nullptr && !loaded) info.memory_bytes = slot.flight->memory_bytes;
-  if (loaded) info.loaded_at = wall_time(slot.loaded_at, now);
+  if (const Flight* const flight = slot.flight.get(); flight != nullptr && slot.state == ModelState::loading) {
+    info.device = flight->device;
+    info.memory_bytes = flight->memory_bytes;
+  }
+  if (slot.state == ModelState::ready || slot.state == ModelState::evicting) {
+    info.model_id = slot.model_id;
+    info.loaded_at = wall_time(slot.loaded_at, now);
+  }
   if (slot.state != ModelState::ready) return info;
   info.reference_count = ModelSlot::holds_of(word);
   info.access_count = ModelSlot::accesses_of(word);

@@ -150,7 +150,7 @@ void RegistryCore::publish(const std::shared_ptr<Flight>& flight, LoadedModel lo
   run_all(deferred);
 }
 
-void RegistryCore::fail(const std::shared_ptr<Flight>& flight, std::exception_ptr error) {
+void RegistryCore::fail(const std::shared_ptr<Flight>& flight, const std::exception_ptr& error) {
   Deferred deferred;
   {
     MutexLock lock(mutex_);

@@ -99,7 +99,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   void publish(const std::shared_ptr<Flight>& flight, LoadedModel model);
 
   /// Every waiter gets `error`; it is remembered for failed_load_ttl.
-  void fail(const std::shared_ptr<Flight>& flight, std::exception_ptr error);
+  void fail(const std::shared_ptr<Flight>& flight, const std::exception_ptr& error);
 
   /// The load ended for a reason of its leader's alone: the others ask again, with loaders of their own.
   void abandon(const std::shared_ptr<Flight>& flight);
