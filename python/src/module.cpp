@@ -7,7 +7,8 @@ namespace nb = nanobind;
 NB_MODULE(_core, m) {
   m.doc() = "The compiled part of remotemedia. Use the package remotemedia, not this module.";
   // What outlives the interpreter is told to those who look for leaks, not to every user.
-  nb::set_leak_warnings(nb::module_::import_("os").attr("environ").contains("REMOTEMEDIA_LEAK_CHECK"));
+  const nb::object environment = nb::module_::import_("os").attr("environ");
+  nb::set_leak_warnings(PyMapping_HasKeyString(environment.ptr(), "REMOTEMEDIA_LEAK_CHECK") != 0);
   m.attr("__version__") = REMOTEMEDIA_VERSION;
   remotemedia::python::bind_errors(m);
   remotemedia::python::bind_records(m);
