@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known so far about a run of pipelines, from its events."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from examples.speech_demo.events import Done, Event, Heard, Loading, Measured, ModelCounted, Ready, Speech, Text
+from examples.speech_demo.recordings import Recording
+
+Phase = Literal["starting", "loading", "ready", "listening", "done"]
+
+
+@dataclass
+class Segment:
+    """Speech from start to end, in seconds of the recording; text is None until it is understood."""
+
+    start: float
+    end: float
+    text: str | None = None
+
+
+@dataclass
+class PipelineState:
+    """One pipeline and its recording."""
+
+    recording: Recording
+    phase: Phase = "starting"
+    heard_seconds: float = 0.0
+    ready_after: float | None = None
+    done_after: float | None = None
+    segments: list[Segment] = field(default_factory=list)
+
+    @property
+    def texts(self) -> int:
+        """How many segments were understood so far."""
+        return sum(segment.text is not None for segment in self.segments)
+
+    @property
+    def text(self) -> str:
+        """All that was understood so far."""
+        return " ".join(segment.text for segment in self.segments if segment.text)
+
+
+@dataclass
+class RunState:
+    """All pipelines of one run."""
+
+    pipelines: list[PipelineState]
+    models: list[ModelCounted] = field(default_factory=list)
+    measured: Measured | None = None
+
+    @staticmethod
+    def of(recordings: list[Recording]) -> "RunState":
+        """The state before anything happened."""
+        return RunState([PipelineState(recording) for recording in recordings])
+
+    def apply(self, event: Event) -> None:
+        """Takes in what happened."""
+        match event:
+            case Loading(pipeline):
+                self.pipelines[pipeline].phase = "loading"
+            case Ready(pipeline, seconds):
+                self.pipelines[pipeline].phase = "ready"
+                self.pipelines[pipeline].ready_after = seconds
+            case Heard(pipeline, seconds):
+                self.pipelines[pipeline].phase = "listening"
+                self.pipelines[pipeline].heard_seconds = seconds
+            case Speech(pipeline, start, end):
+                self.pipelines[pipeline].segments.append(Segment(start, end))
+            case Text(pipeline, start, _, text):
+                for segment in self.pipelines[pipeline].segments:
+                    if segment.start == start:
+                        segment.text = text
+            case Done(pipeline, seconds):
+                self.pipelines[pipeline].phase = "done"
+                self.pipelines[pipeline].done_after = seconds
+            case ModelCounted():
+                self.models.append(event)
+            case Measured():
+                self.measured = event
