@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples.speech_demo.recordings import DEFAULT_PROMPTS, PROMPTS_FOLDER, PROMPTS_PACKAGE
-from examples.speech_demo.transcripts import TRANSCRIPTS_FILE
+from examples.speech_demo.words.transcripts import TRANSCRIPTS_FILE
 
 DEFAULT_PIPELINES = 4
 

@@ -4,9 +4,9 @@
 import sys
 from collections.abc import Sequence
 
-from examples.speech_demo.arm_process import ArmFailed
 from examples.speech_demo.command_line import parse
 from examples.speech_demo.plan import CannotRun, make_plan
+from examples.speech_demo.run.arm_process import ArmFailed
 
 DONE, FAILED, MISSING = 0, 1, 3
 
@@ -19,9 +19,9 @@ def main(arguments: Sequence[str]) -> int:
         for each in plan.missing:
             print(each, file=sys.stderr)
         if options.json:
-            from examples.speech_demo.for_programs import run_for_programs as run
+            from examples.speech_demo.output.for_programs import run_for_programs as run
         else:
-            from examples.speech_demo.for_people import run_for_people as run
+            from examples.speech_demo.output.for_people import run_for_people as run
         run(options, plan)
     except CannotRun as error:
         print(error, file=sys.stderr)

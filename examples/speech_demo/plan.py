@@ -4,7 +4,6 @@
 from dataclasses import dataclass
 
 from examples.speech_demo.command_line import Options
-from examples.speech_demo.job import Job
 from examples.speech_demo.prerequisites import FOR_PIPELINES, FOR_TABLES, FOR_TEXT, Missing
 from examples.speech_demo.recordings import (
     DEFAULT_PROMPTS,
@@ -14,7 +13,8 @@ from examples.speech_demo.recordings import (
     one_for_each_pipeline,
     own_recording,
 )
-from examples.speech_demo.transcripts import missing_transcripts, read_transcripts
+from examples.speech_demo.run.job import Job
+from examples.speech_demo.words.transcripts import missing_transcripts, read_transcripts
 
 
 class CannotRun(Exception):

@@ -3,8 +3,8 @@
 
 from typing import TextIO
 
-from examples.speech_demo.events import Done, Event, Loading, Ready, Speech, Text
-from examples.speech_demo.run_state import RunState
+from examples.speech_demo.run.events import Done, Event, Loading, Ready, Speech, Text
+from examples.speech_demo.run.state import RunState
 
 
 class ProgressLines:

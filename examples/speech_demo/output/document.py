@@ -7,10 +7,10 @@ Times are seconds, sizes bytes. `format` changes when a name here changes its me
 from dataclasses import asdict
 from typing import Any
 
-from examples.speech_demo.comparison import ArmComparison
 from examples.speech_demo.prerequisites import Missing
-from examples.speech_demo.run_state import PipelineState, RunState
-from examples.speech_demo.word_accuracy import compare
+from examples.speech_demo.run.comparison import ArmComparison
+from examples.speech_demo.run.state import PipelineState, RunState
+from examples.speech_demo.words.accuracy import compare
 
 FORMAT = "remotemedia-speech-demo/1"
 

@@ -9,8 +9,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text as StyledText
 
-from examples.speech_demo.events import Event, ModelCounted
-from examples.speech_demo.run_state import PipelineState, RunState
+from examples.speech_demo.run.events import Event, ModelCounted
+from examples.speech_demo.run.state import PipelineState, RunState
 
 _PHASE_STYLES = {"starting": "dim", "loading": "yellow", "ready": "yellow", "listening": "cyan", "done": "green"}
 _BAR_WIDTH = 14

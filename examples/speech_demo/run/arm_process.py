@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from examples.speech_demo.events import Event, Failed, decode
 from examples.speech_demo.interrupts import held_back
-from examples.speech_demo.job import Job
+from examples.speech_demo.run.events import Event, Failed, decode
+from examples.speech_demo.run.job import Job
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 class ArmFailed(Exception):
@@ -37,7 +37,7 @@ def arm_process(job: Job) -> Iterator[Iterator[Event]]:
         try:
             with held_back():
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "examples.speech_demo.arm", job.to_argument()],
+                    [sys.executable, "-m", "examples.speech_demo.run.arm", job.to_argument()],
                     cwd=_ROOT,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,

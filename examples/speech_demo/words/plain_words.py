@@ -8,7 +8,7 @@ Case and punctuation go, hyphens and dots separate, apostrophes join, numbers ar
 import re
 from dataclasses import dataclass
 
-from examples.speech_demo.spelling import spell_number
+from examples.speech_demo.words.spelling import spell_number
 
 _NOTE = re.compile(r"\[[^\]]*\]|\([^)]*\)")
 _APOSTROPHE = re.compile(r"(?<=\w)['\u2019](?=\w)")

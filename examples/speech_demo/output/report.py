@@ -5,9 +5,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from examples.speech_demo.comparison import ArmComparison, Spread
-from examples.speech_demo.run_state import PipelineState, RunState, Segment
-from examples.speech_demo.word_accuracy import Comparison, MarkedWord, compare
+from examples.speech_demo.run.comparison import ArmComparison, Spread
+from examples.speech_demo.run.state import PipelineState, RunState, Segment
+from examples.speech_demo.words.accuracy import Comparison, MarkedWord, compare
 
 _TIMES = "speech, s"
 

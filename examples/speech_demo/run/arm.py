@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that runs the pipelines: `python -m examples.speech_demo.arm JOB` writes events to stdout."""
+"""The process that runs the pipelines: `python -m examples.speech_demo.run.arm JOB` writes events to stdout."""
 
 import asyncio
 import importlib
@@ -11,11 +11,11 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from examples.speech_demo.events import Done, Event, Failed, Heard, Loading, Measured, Ready, Speech, Text, encode
-from examples.speech_demo.job import Job
-from examples.speech_demo.memory import pss_bytes
-from examples.speech_demo.registry_count import RegistryCount
-from examples.speech_demo.speech_pipeline import make_pipeline
+from examples.speech_demo.run.events import Done, Event, Failed, Heard, Loading, Measured, Ready, Speech, Text, encode
+from examples.speech_demo.run.job import Job
+from examples.speech_demo.run.memory import pss_bytes
+from examples.speech_demo.run.registry_count import RegistryCount
+from examples.speech_demo.run.speech_pipeline import make_pipeline
 from remotemedia import ModelRegistry, registry
 from remotemedia.nodes import AudioFileSource, RuntimeData
 from remotemedia.pipeline import Pipeline

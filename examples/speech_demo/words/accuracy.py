@@ -8,8 +8,8 @@ what was heard, divided by the plain words of the transcript (`plain_words` says
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from examples.speech_demo.alignment import align
-from examples.speech_demo.plain_words import plain_words, written_words
+from examples.speech_demo.words.alignment import align
+from examples.speech_demo.words.plain_words import plain_words, written_words
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from examples.speech_demo.arm_process import ArmFailed, arm_process
-from examples.speech_demo.events import Event, Measured
-from examples.speech_demo.job import Job
-from examples.speech_demo.run_state import RunState
+from examples.speech_demo.run.arm_process import ArmFailed, arm_process
+from examples.speech_demo.run.events import Event, Measured
+from examples.speech_demo.run.job import Job
+from examples.speech_demo.run.state import RunState
 
 
 class Progress(Protocol):

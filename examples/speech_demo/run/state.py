@@ -4,8 +4,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from examples.speech_demo.events import Done, Event, Heard, Loading, Measured, ModelCounted, Ready, Speech, Text
 from examples.speech_demo.recordings import Recording
+from examples.speech_demo.run.events import Done, Event, Heard, Loading, Measured, ModelCounted, Ready, Speech, Text
 
 Phase = Literal["starting", "loading", "ready", "listening", "done"]
 

@@ -4,7 +4,7 @@
 import threading
 from collections import Counter
 
-from examples.speech_demo.events import ModelCounted
+from examples.speech_demo.run.events import ModelCounted
 from remotemedia import ModelRegistry, RegistryEvent
 
 _PATIENCE_SECONDS = 10.0

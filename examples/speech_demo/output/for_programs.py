@@ -5,12 +5,12 @@ import json
 import sys
 
 from examples.speech_demo.command_line import Options
-from examples.speech_demo.comparison import compare_arms
-from examples.speech_demo.document import make_document
-from examples.speech_demo.listening import listen
+from examples.speech_demo.output.document import make_document
+from examples.speech_demo.output.progress_lines import ProgressLines
 from examples.speech_demo.plan import Plan
-from examples.speech_demo.progress_lines import ProgressLines
-from examples.speech_demo.run_state import RunState
+from examples.speech_demo.run.comparison import compare_arms
+from examples.speech_demo.run.listening import listen
+from examples.speech_demo.run.state import RunState
 
 
 def run_for_programs(options: Options, plan: Plan) -> None:

@@ -6,13 +6,13 @@ import sys
 from rich.console import Console
 
 from examples.speech_demo.command_line import Options
-from examples.speech_demo.comparison import ArmComparison, compare_arms
-from examples.speech_demo.listening import Progress, listen
-from examples.speech_demo.live_progress import LiveProgress
+from examples.speech_demo.output.live_progress import LiveProgress
+from examples.speech_demo.output.progress_lines import ProgressLines
+from examples.speech_demo.output.report import print_comparison, print_recordings, print_registry
 from examples.speech_demo.plan import Plan
-from examples.speech_demo.progress_lines import ProgressLines
-from examples.speech_demo.report import print_comparison, print_recordings, print_registry
-from examples.speech_demo.run_state import RunState
+from examples.speech_demo.run.comparison import ArmComparison, compare_arms
+from examples.speech_demo.run.listening import Progress, listen
+from examples.speech_demo.run.state import RunState
 
 
 def run_for_people(options: Options, plan: Plan) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from statistics import median
 
-from examples.speech_demo.events import Measured
-from examples.speech_demo.job import Job
-from examples.speech_demo.listening import measure
+from examples.speech_demo.run.events import Measured
+from examples.speech_demo.run.job import Job
+from examples.speech_demo.run.listening import measure
 
 
 @dataclass(frozen=True)
