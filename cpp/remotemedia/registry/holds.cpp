@@ -26,8 +26,8 @@ ModelSlot* RegistryCore::checked(ModelSlot& slot, const std::type_info& type) {
 ModelSlot* RegistryCore::find_and_hold(std::string_view key, std::size_t hash, const std::type_info& type) {
   ModelSlot* held = nullptr;
   table_.search(hash, [&](ModelSlot& slot) {
-    if (!slot.try_hold()) return false;
-    if (slot.hash == hash && slot.key == key) {
+    if (slot.hash.load(std::memory_order_relaxed) != hash || !slot.try_hold()) return false;
+    if (slot.key == key) {
       held = &slot;
       return true;
     }

@@ -91,7 +91,7 @@ struct alignas(128) ModelSlot {
   JanitorAlarm* const alarm;
 
   // What nobody writes while the model is ready.
-  std::size_t hash = 0;
+  std::atomic<std::size_t> hash{0};
   std::string key;
   std::atomic<int> references{1};
 

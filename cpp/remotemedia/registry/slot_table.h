@@ -4,10 +4,10 @@
 // are the registry's, under its mutex.
 //
 // Open addressing over tagged pointers: a cell holds a slot's address and, in the bits that its alignment
-// leaves free, a piece of its hash, so that a search reads no slot of another key (whose cache line another
-// processor is likely to be writing). Slots are reused but not freed and outgrown arrays are kept, a
-// geometric series, so a reader may be anywhere at any time; it compares the key only once it has a hold,
-// which keeps the slot from being reused.
+// leaves free, a piece of its hash, so that a search hardly ever reads a slot of another key. Slots are reused
+// but not freed and outgrown arrays are kept, a geometric series, so a reader may be anywhere at any time; it
+// compares the whole hash before it takes a hold (writing to another key's slot would cost its users a cache
+// miss, and its registry's thread a look) and the key only after, when the slot cannot be reused.
 
 #pragma once
 
