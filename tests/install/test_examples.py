@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples, and the project that the page on building shows, build with the library and print what they should."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.python.markdown_blocks import blocks_in
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.timeout(300)
+
+PRINTED = {
+    "share_a_model": "loads: 1, holds: 8, bytes: 4000000\nmean: 2.0\nmodels left: 0, bytes: 0\n",
+    "limited_memory": (
+        "in memory: anna@cpu bert@cpu\n"
+        "in memory: bert@cpu carla@cpu\n"
+        "40000000 bytes needed, 20000000 could be free; held: bert@cpu carla@cpu\n"
+        "in memory: anna@cpu carla@cpu\n"
+    ),
+}
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
+def build(source: Path, build: Path) -> None:
+    """As a user does, with the library found in the build tree of scripts/test cpp."""
+    warnings = "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+    run("cmake", "-S", source, "-B", build, f"-Dremotemedia_DIR={ROOT / 'build/release'}", warnings)
+    run("cmake", "--build", build, "--parallel", str(os.cpu_count()))
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("examples")
+    build(ROOT / "examples/cpp", folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_an_example_prints_what_it_should(examples: Path, name: str) -> None:
+    assert run(examples / name) == PRINTED[name]
+
+
+def test_every_example_is_tried() -> None:
+    assert {path.stem for path in (ROOT / "examples/cpp").glob("*.cpp")} == set(PRINTED)
+
+
+def test_the_project_of_the_building_page_builds_the_program_of_the_readme(tmp_path: Path) -> None:
+    (lists,) = blocks_in(ROOT / "docs/building.md", "cmake")
+    (program,) = blocks_in(ROOT / "README.md", "cpp")
+    (tmp_path / "CMakeLists.txt").write_text(lists.text)
+    (tmp_path / "main.cpp").write_text(program.text)
+    build(tmp_path, tmp_path / "build")
+    assert run(tmp_path / "build/program") == program.printed
