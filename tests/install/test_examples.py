@@ -32,17 +32,27 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def build(source: Path, build: Path) -> None:
-    """As a user does, with the library found in the build tree of scripts/test cpp."""
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the library is installed; built where test_install.py builds it."""
+    build, prefix = ROOT / "build/install-test/shared-OFF", tmp_path_factory.mktemp("prefix")
+    run("cmake", "-S", ROOT, "-B", build, "-DBUILD_SHARED_LIBS=OFF", "-DREMOTEMEDIA_WERROR=ON")
+    run("cmake", "--build", build, "--parallel", str(os.cpu_count()))
+    run("cmake", "--install", build, "--prefix", prefix)
+    return prefix
+
+
+def build(source: Path, build: Path, prefix: Path) -> None:
+    """As a user does, and without a warning."""
     warnings = "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
-    run("cmake", "-S", source, "-B", build, f"-Dremotemedia_DIR={ROOT / 'build/release'}", warnings)
+    run("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", warnings)
     run("cmake", "--build", build, "--parallel", str(os.cpu_count()))
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def examples(prefix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples")
-    build(ROOT / "examples/cpp", folder)
+    build(ROOT / "examples/cpp", folder, prefix)
     return folder
 
 
@@ -55,10 +65,10 @@ def test_every_example_is_tried() -> None:
     assert {path.stem for path in (ROOT / "examples/cpp").glob("*.cpp")} == set(PRINTED)
 
 
-def test_the_project_of_the_building_page_builds_the_program_of_the_readme(tmp_path: Path) -> None:
+def test_the_project_of_the_building_page_builds_the_program_of_the_readme(prefix: Path, tmp_path: Path) -> None:
     (lists,) = blocks_in(ROOT / "docs/building.md", "cmake")
     (program,) = blocks_in(ROOT / "README.md", "cpp")
     (tmp_path / "CMakeLists.txt").write_text(lists.text)
     (tmp_path / "main.cpp").write_text(program.text)
-    build(tmp_path, tmp_path / "build")
+    build(tmp_path, tmp_path / "build", prefix)
     assert run(tmp_path / "build/program") == program.printed
