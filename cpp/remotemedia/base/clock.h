@@ -16,6 +16,12 @@ namespace remotemedia {
 using Duration = std::chrono::nanoseconds;
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 
+/// `time` + `after`; TimePoint::max() if that is too far away to be written.
+constexpr TimePoint later(TimePoint time, Duration after) noexcept {
+  const bool too_far = after > Duration{0} && time > TimePoint::max() - after;
+  return too_far ? TimePoint::max() : time + after;
+}
+
 /// Monotonic time.
 ///
 /// Threads:  all functions may be called from any thread.
