@@ -55,7 +55,7 @@ struct EvictionPlan {
   std::size_t available = 0;                          ///< In `unit`: free now plus what could be evicted.
 };
 
-/// The fewest models, in the policy's order, that make room for one more model of `memory_bytes`.
+/// The models that make room for one more of `memory_bytes`: in the policy's order, and none of them in vain.
 REMOTEMEDIA_API EvictionPlan plan_eviction(std::span<const EvictionEntry> entries, const EvictionLimits& limits,
                                            std::size_t memory_bytes, TimePoint now);
 
