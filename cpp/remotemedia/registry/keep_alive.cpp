@@ -67,8 +67,9 @@ Duration parse_keep_alive(std::string_view text) {
       seconds += number * take_unit(rest, text);
     }
   }
+  if (negative && seconds > 0) return kKeepForever;
   if (seconds > kLongestSeconds) refuse(text);
-  return keep_alive_from_seconds(negative && seconds > 0 ? -seconds : seconds);
+  return keep_alive_from_seconds(seconds);
 }
 
 }  // namespace remotemedia
