@@ -3,22 +3,29 @@
 #include "remotemedia/registry/wait_graph.h"
 
 #include <algorithm>
+#include <set>
 
 #include "remotemedia/base/error.h"
 
 namespace remotemedia::detail {
 namespace {
 
-// The keys on a way from `from` to `to`, ends included; empty if there is none.
-std::vector<const WaitNode*> find_path(const WaitNode& from, const WaitNode& to) {
+// The loads on a way from `from` to `to`, ends included; empty if there is none but through those `seen`.
+std::vector<const WaitNode*> find_path(const WaitNode& from, const WaitNode& to, std::set<const WaitNode*>& seen) {
   if (&from == &to) return {&from};
+  if (!seen.insert(&from).second) return {};
   for (const WaitNode* next : from.waits_for) {
-    std::vector<const WaitNode*> path = find_path(*next, to);
+    std::vector<const WaitNode*> path = find_path(*next, to, seen);
     if (path.empty()) continue;
     path.insert(path.begin(), &from);
     return path;
   }
   return {};
+}
+
+bool reaches_thread(const WaitNode& node, std::uint64_t thread) {
+  if (node.loop_thread.load() == thread) return true;
+  return std::ranges::any_of(node.waits_for, [&](const WaitNode* next) { return reaches_thread(*next, thread); });
 }
 
 }  // namespace
@@ -30,7 +37,8 @@ WaitGraph& WaitGraph::process() {
 
 void WaitGraph::add(WaitNode& waiter, const WaitNode& target) {
   MutexLock lock(mutex_);
-  const std::vector<const WaitNode*> ring = find_path(target, waiter);
+  std::set<const WaitNode*> seen;
+  const std::vector<const WaitNode*> ring = find_path(target, waiter, seen);
   if (!ring.empty()) {
     std::string way = "'" + waiter.key + "'";
     for (const WaitNode* node : ring) way += " -> '" + node->key + "'";
@@ -45,6 +53,11 @@ void WaitGraph::remove(WaitNode& waiter, const WaitNode& target) noexcept {
   MutexLock lock(mutex_);
   const auto found = std::ranges::find(waiter.waits_for, &target);
   if (found != waiter.waits_for.end()) waiter.waits_for.erase(found);
+}
+
+bool WaitGraph::needs_thread(const WaitNode& node, std::uint64_t thread) {
+  MutexLock lock(mutex_);
+  return reaches_thread(node, thread);
 }
 
 }  // namespace remotemedia::detail
