@@ -35,7 +35,7 @@ SlotTable::~SlotTable() {
 ModelSlot* SlotTable::find(std::string_view key, std::size_t hash) const {
   ModelSlot* found = nullptr;
   search(hash, [&](ModelSlot& slot) {
-    if (slot.hash != hash || slot.key != key) return false;
+    if (slot.hash.load(std::memory_order_relaxed) != hash || slot.key != key) return false;
     found = &slot;
     return true;
   });
@@ -43,65 +43,64 @@ ModelSlot* SlotTable::find(std::string_view key, std::size_t hash) const {
 }
 
 ModelSlot& SlotTable::insert(std::string_view key, std::size_t hash, RegistryCore* core, JanitorAlarm* alarm) {
-  Array* array = arrays_.back().get();
-  if (2 * (occupied_ + 1) > array->mask + 1) reclaim();
-  if (2 * (occupied_ + 1) > array->mask + 1) grow();
-  slots_.reserve(slots_.size() + 1);
+  if (2 * (occupied_ + 1) > array_.load()->mask + 1) rebuild();
+  if (slots_.size() == slots_.capacity()) slots_.reserve(2 * slots_.size() + 1);
   if (spare_.empty()) spare_.push_back(new ModelSlot(core, alarm));
   ModelSlot& slot = *spare_.back();
   slot.key = key;
-  slot.hash = hash;
+  slot.hash.store(hash, std::memory_order_relaxed);
   spare_.pop_back();
   slots_.push_back(&slot);
-  place(*arrays_.back(), slot);
+  place(*array_.load(), slot);
   return slot;
 }
 
 void SlotTable::place(Array& array, ModelSlot& slot) {
-  for (std::size_t i = slot.hash;; ++i) {
+  const std::size_t hash = slot.hash.load(std::memory_order_relaxed);
+  for (std::size_t i = hash;; ++i) {
     auto& cell = array.cells[i & array.mask];
     const std::uintptr_t content = cell.load(std::memory_order_relaxed);
     if (content != kEmpty && content != kRemoved) continue;
     if (content == kEmpty) ++occupied_;
-    cell.store(reinterpret_cast<std::uintptr_t>(&slot) | tag_of(slot.hash), std::memory_order_release);
+    cell.store(reinterpret_cast<std::uintptr_t>(&slot) | tag_of(hash), std::memory_order_release);
     return;
   }
 }
 
 void SlotTable::reclaim() {
-  Array& array = *arrays_.back();
   spare_.reserve(spare_.size() + slots_.size());
-  for (std::size_t i = 0; i <= array.mask; ++i) {
-    const std::uintptr_t content = array.cells[i].load(std::memory_order_relaxed);
-    if (content == kEmpty || content == kRemoved || !is_forgotten(*slot_of(content))) continue;
-    array.cells[i].store(kRemoved, std::memory_order_release);
-    spare_.push_back(slot_of(content));
-    std::erase(slots_, slot_of(content));
-  }
-  // A removed cell before an empty one ends a search just as well when it is empty. Two rounds, since the
-  // array is a ring.
-  for (std::size_t i = 2 * (array.mask + 1); i-- > 0;) {
-    auto& cell = array.cells[i & array.mask];
-    const bool ends_here = array.cells[(i + 1) & array.mask].load(std::memory_order_relaxed) == kEmpty;
-    if (!ends_here || cell.load(std::memory_order_relaxed) != kRemoved) continue;
-    cell.store(kEmpty, std::memory_order_release);
-    --occupied_;
-  }
+  std::erase_if(slots_, [this](ModelSlot* slot) {
+    if (!is_forgotten(*slot)) return false;
+    spare_.push_back(slot);
+    return true;
+  });
 }
 
-void SlotTable::grow() {
-  auto larger = std::make_unique<Array>(2 * (arrays_.back()->mask + 1));
-  arrays_.reserve(arrays_.size() + 1);
+// Into another array, with room for at least as many slots as there are: removed cells in the midst of others could
+// not be emptied where they are, and would add up.
+void SlotTable::rebuild() {
+  reclaim();
+  const std::size_t size = array_.load()->mask + 1;
+  Array& next = next_array(4 * (slots_.size() + 1) > size ? 2 * size : size);
+  rebuilt_.fetch_add(1);  // before a cell changes that a reader may be looking at
+  for (std::size_t i = 0; i <= next.mask; ++i) next.cells[i].store(kEmpty, std::memory_order_release);
   occupied_ = 0;
-  for (ModelSlot* slot : slots_) place(*larger, *slot);
-  array_.store(larger.get(), std::memory_order_release);
-  arrays_.push_back(std::move(larger));
+  for (ModelSlot* slot : slots_) place(next, *slot);
+  array_.store(&next, std::memory_order_release);
+}
+
+SlotTable::Array& SlotTable::next_array(std::size_t size) {
+  for (const auto& array : arrays_) {
+    if (array->mask + 1 == size && array.get() != array_.load()) return *array;
+  }
+  return *arrays_.emplace_back(std::make_unique<Array>(size));
 }
 
 void SlotTable::remove(ModelSlot& slot) {
-  Array& array = *arrays_.back();
-  const std::uintptr_t content = reinterpret_cast<std::uintptr_t>(&slot) | tag_of(slot.hash);
-  for (std::size_t i = slot.hash;; ++i) {
+  const Array& array = *array_.load();
+  const std::size_t hash = slot.hash.load(std::memory_order_relaxed);
+  const std::uintptr_t content = reinterpret_cast<std::uintptr_t>(&slot) | tag_of(hash);
+  for (std::size_t i = hash;; ++i) {
     auto& cell = array.cells[i & array.mask];
     if (cell.load(std::memory_order_relaxed) != content) continue;
     cell.store(kRemoved, std::memory_order_release);
@@ -112,7 +111,7 @@ void SlotTable::remove(ModelSlot& slot) {
 
 void SlotTable::put_back(ModelSlot& slot) {
   slots_.push_back(&slot);
-  place(*arrays_.back(), slot);
+  place(*array_.load(), slot);
 }
 
 }  // namespace remotemedia::detail

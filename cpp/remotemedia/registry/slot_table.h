@@ -4,10 +4,11 @@
 // are the registry's, under its mutex.
 //
 // Open addressing over tagged pointers: a cell holds a slot's address and, in the bits that its alignment
-// leaves free, a piece of its hash, so that a search hardly ever reads a slot of another key. Slots are reused
-// but not freed and outgrown arrays are kept, a geometric series, so a reader may be anywhere at any time; it
-// compares the whole hash before it takes a hold (writing to another key's slot would cost its users a cache
-// miss, and its registry's thread a look) and the key only after, when the slot cannot be reused.
+// leaves free, a piece of its hash, so that a search hardly ever reads a slot of another key. A reader may be
+// anywhere at any time: slots are reused but not freed, and it compares the whole hash before it takes a hold
+// (writing to another key's slot would cost its users a cache miss, and its registry's thread a look) and the key
+// only after, when the slot cannot be reused; arrays are reused but not freed, and a search that a rebuilding may
+// have led astray is made again.
 
 #pragma once
 
@@ -32,18 +33,22 @@ class SlotTable {
 
   static std::size_t hash(std::string_view key) noexcept;
 
-  /// Calls `visit(slot)` for each slot that may be the key's, until it returns true.
+  /// Calls `visit(slot)` for each slot that may be the key's, until it returns true; perhaps twice for one slot.
   ///
   /// Threads:  any, without a lock; a slot that is being inserted or reused may be missed or be another key's.
   template <class Visit>
   void search(std::size_t hash, Visit&& visit) const {
-    const Array& array = *array_.load(std::memory_order_acquire);
-    for (std::size_t i = hash;; ++i) {
-      const std::uintptr_t cell = array.cells[i & array.mask].load(std::memory_order_acquire);
-      if (cell == kEmpty) return;
-      if ((cell & kTagMask) != tag_of(hash) || cell == kRemoved) continue;
-      if (visit(*slot_of(cell))) return;
-    }
+    std::uint64_t rebuilt = 0;
+    do {
+      rebuilt = rebuilt_.load(std::memory_order_acquire);
+      const Array& array = *array_.load(std::memory_order_acquire);
+      for (std::size_t i = hash;; ++i) {
+        const std::uintptr_t cell = array.cells[i & array.mask].load(std::memory_order_acquire);
+        if (cell == kEmpty) break;
+        if ((cell & kTagMask) != tag_of(hash) || cell == kRemoved) continue;
+        if (visit(*slot_of(cell))) return;
+      }
+    } while (rebuilt_.load(std::memory_order_relaxed) != rebuilt);
   }
 
   /// The key's slot or none. Under the registry's mutex.
@@ -77,12 +82,14 @@ class SlotTable {
   static ModelSlot* slot_of(std::uintptr_t cell) noexcept { return reinterpret_cast<ModelSlot*>(cell & ~kTagMask); }
 
   void reclaim();
-  void grow();
+  void rebuild();
+  Array& next_array(std::size_t size);
   void place(Array& array, ModelSlot& slot);
 
   std::atomic<Array*> array_;
-  std::vector<std::unique_ptr<Array>> arrays_;  // the last one is in use
-  std::size_t occupied_ = 0;                    // cells that are not empty
+  std::atomic<std::uint64_t> rebuilt_{0};       // how often
+  std::vector<std::unique_ptr<Array>> arrays_;  // one or two of each size up to that of array_
+  std::size_t occupied_ = 0;                    // cells of array_ that are not empty
   std::vector<ModelSlot*> slots_;
   std::vector<ModelSlot*> spare_;
 };
