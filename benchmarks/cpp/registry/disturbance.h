@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Disturbance: who else used the CPU while something was measured, so that disturbed measurements can be thrown away.
+
+#pragma once
+
+#include <chrono>
+
+namespace remotemedia::bench {
+
+/// Watches the first `cpus` CPUs from its construction on. The kernel counts in ticks of 10 ms, so over 0.3 s others()
+/// is right to about 0.05.
+class Disturbance {
+ public:
+  explicit Disturbance(int cpus);
+
+  /// How many of these CPUs other processes and the hypervisor (steal) took on average.
+  double others() const;
+
+ private:
+  int cpus_;
+  std::chrono::steady_clock::time_point began_;
+  double machine_;
+  double process_;
+};
+
+/// Seconds of CPU time of this thread.
+double thread_cpu_seconds();
+
+/// Times that this thread gave up the CPU, or that it was taken away.
+long thread_context_switches();
+
+/// Keeps this thread on one CPU while it lives.
+class PinnedTo {
+ public:
+  explicit PinnedTo(int cpu);
+  PinnedTo(const PinnedTo&) = delete;
+  PinnedTo& operator=(const PinnedTo&) = delete;
+  ~PinnedTo();
+};
+
+}  // namespace remotemedia::bench
