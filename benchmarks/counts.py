@@ -27,8 +27,9 @@ def count_hits(program: str) -> dict[str, dict[str, float]]:
     return {
         kind: {
             "instructions": (_instructions(program, kind, 20_000) - _instructions(program, kind, 10_000)) / 10_000,
-            "system_calls_per_million": _system_calls(program, kind, 2_000_000)
-            - _system_calls(program, kind, 1_000_000),
+            "system_calls_per_million": max(
+                0, _system_calls(program, kind, 2_000_000) - _system_calls(program, kind, 1_000_000)
+            ),
         }
         for kind in KINDS
     }
