@@ -43,7 +43,7 @@ class LiveProgress:
                 rows.append(_newest_text(pipeline, room=self._console.width - 11))
         rows.append(Rule(style="dim"))
         rows += [_model(model) for model in self._state.models] or [StyledText("loading the models", style="yellow")]
-        title = f"{len(self._state.pipelines)} pipelines at once"
+        title = f"{_count(len(self._state.pipelines), 'pipeline')} at once"
         return Panel(Group(*rows), title=title, width=self._console.width - len("^C") - 1)
 
 

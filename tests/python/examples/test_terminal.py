@@ -36,7 +36,7 @@ def shown_on_a_terminal(kind: str) -> str:
 
 def test_a_terminal_shows_the_pipelines_while_they_work_and_then_the_tables() -> None:
     shown = shown_on_a_terminal("xterm-256color")
-    live, tables = shown.index("1 pipelines at once"), shown.index(FOUND)
+    live, tables = shown.index("1 pipeline at once"), shown.index(FOUND)
     assert live < tables
     assert "[1] vm-intro" not in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1
