@@ -41,13 +41,12 @@ class Node:
             all defaults but None. A manifest is written from it.
         session_ttl: Seconds without an item after which a session ends: finish, then close_session. The next item
             opens a new one. None: never. Set it as a class attribute, on the object or as an argument.
-        lifecycle: Set while a pipeline has the node initialised, by that pipeline.
     """
 
     name: str
     config: dict[str, Any]
     session_ttl: float | None = 3600.0
-    lifecycle: object | None = None
+    _in_use_by: object | None = None
     if TYPE_CHECKING:
         process: Callable[..., Any]
         finish: Callable[..., Any]
