@@ -25,6 +25,8 @@ from tests.lfm2.conversation import StepGate
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    from liquid_audio import LFM2AudioModel
+
     from tests.lfm2.tiny_checkpoint import write_checkpoint
 
 GREEDY: dict[str, Any] = {"audio_temperature": None, "max_new_tokens": 60}
@@ -68,15 +70,25 @@ async def make_node(checkpoint: Path, registry: ModelRegistry) -> AsyncIterator[
 
 
 @pytest.fixture
-def gate(checkpoint: Path, registry: ModelRegistry) -> Iterator[GateMaker]:
-    """Makes a gate on the loaded network."""
-    gates: list[StepGate] = []
+def network(checkpoint: Path, registry: ModelRegistry) -> Callable[[], LFM2AudioModel]:
+    """Gives the network that the nodes have loaded."""
 
-    def make() -> StepGate:
+    def loaded() -> LFM2AudioModel:
         handle = registry.get(Lfm2Checkpoint.find(checkpoint).model_key)
         assert handle is not None, "no node has loaded the model"
         with handle:
-            gates.append(StepGate(handle.model.network.lfm))
+            return handle.model.network
+
+    return loaded
+
+
+@pytest.fixture
+def gate(network: Callable[[], LFM2AudioModel]) -> Iterator[GateMaker]:
+    """Makes a gate on the network that the nodes have loaded."""
+    gates: list[StepGate] = []
+
+    def make() -> StepGate:
+        gates.append(StepGate(network().lfm))
         return gates[-1]
 
     yield make

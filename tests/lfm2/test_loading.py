@@ -20,7 +20,7 @@ from remotemedia.nodes import RuntimeData, get_node_class
 from remotemedia.nodes.ml.lfm2_audio import LFM2AudioNode
 from remotemedia.nodes.ml.lfm2_checkpoint import Lfm2Checkpoint, canonical_device, canonical_dtype
 from tests.lfm2.conftest import NodeMaker
-from tests.lfm2.conversation import ask
+from tests.lfm2.conversation import ask, sound_of, speech
 
 
 async def test_two_nodes_that_initialise_together_share_one_load(
@@ -53,7 +53,7 @@ async def test_a_dtype_of_its_own_is_a_model_of_its_own_and_the_rest_stays_share
     await make_node(dtype="float32")
     node = await make_node(dtype=torch.bfloat16)
     assert registry.metrics().loads == 4
-    assert await ask(node, node.open_session("a"), "hello")
+    assert sound_of(await ask(node, node.open_session("a"), speech(0.5))).size
 
 
 def test_the_key_names_the_folder_however_it_is_written(

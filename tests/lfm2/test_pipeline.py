@@ -79,7 +79,7 @@ async def test_an_interrupt_ends_the_answer_and_the_next_question_of_the_run_is_
         yield RuntimeData.text("1 2 3", metadata={"number": 2})
 
     heard = []
-    async with aclosing(Pipeline([node], queue_size=1).process(questions())) as results:  # type: ignore[type-var]
+    async with aclosing(Pipeline([node], queue_size=1).process(questions())) as results:
         async for item in results:
             heard.append(item.metadata["number"])
             if heard.count(1) == 3:
@@ -95,7 +95,7 @@ async def test_leaving_the_results_stops_the_answer_and_lets_go_of_the_model(
 ) -> None:
     node = LFM2AudioNode(repo=checkpoint, registry=registry, **{**GREEDY, "max_new_tokens": 100_000})
     for _ in range(2):
-        async with aclosing(Pipeline([node]).process([RuntimeData.text("tell me")])) as results:  # type: ignore[type-var]
+        async with aclosing(Pipeline([node]).process([RuntimeData.text("tell me")])) as results:
             async for _item in results:
                 break
         assert node.sessions() == []
@@ -106,7 +106,11 @@ def test_a_manifest_names_the_node_and_keeps_its_options(checkpoint: Path) -> No
     manifest = {
         "version": "v1",
         "nodes": [
-            {"id": "lfm2", "node_type": "LFM2AudioNode", "params": {"repo": str(checkpoint), **SHORT, "text_only": True}}
+            {
+                "id": "lfm2",
+                "node_type": "LFM2AudioNode",
+                "params": {"repo": str(checkpoint), **SHORT, "text_only": True},
+            }
         ],
         "connections": [],
     }

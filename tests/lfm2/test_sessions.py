@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 
 import pytest
+from liquid_audio import LFM2AudioModel
 
 from remotemedia.nodes import RuntimeData
 from remotemedia.nodes.ml.lfm2_session import Session
@@ -55,14 +57,25 @@ async def test_eight_sessions_at_the_same_time_give_what_they_give_alone(make_no
         assert same(one, other)
 
 
-async def test_sessions_whose_questions_outgrow_the_encoder_s_positions_do_not_disturb_each_other(
-    make_node: NodeMaker,
+async def test_prompts_are_encoded_one_at_a_time_since_long_ones_replace_the_encoder_s_positions(
+    make_node: NodeMaker, network: Callable[[], LFM2AudioModel]
 ) -> None:
     node = await make_node(max_new_tokens=4)
     questions = [speech(5.5 + number, seed=number) for number in range(4)]  # the checkpoint is made for 5 s
+    inside: list[int] = []
+    most: list[int] = []
+
+    def enter(*_: object) -> None:
+        inside.append(1)
+        most.append(len(inside))
+
+    encoder = network().conformer
+    encoder.register_forward_pre_hook(enter)
+    encoder.register_forward_hook(lambda *_: inside.clear())
     together = await asyncio.gather(
         *(ask(node, node.open_session(str(number)), each) for number, each in enumerate(questions))
     )
+    assert most == [1] * len(questions)
     for number, question in enumerate(questions):
         assert same(together[number], await ask(node, node.open_session(f"{number} alone"), question))
 
@@ -211,6 +224,7 @@ async def test_cleanup_in_the_middle_of_a_step_stops_before_the_next_token(
     assert await asyncio.to_thread(steps.reached.wait, 60)
     cleaning = asyncio.create_task(node.cleanup())
     await until_stopped(session)
+    assert not cleaning.done(), "it waits for the step that is held"
     steps.released.set()
     await cleaning
     assert steps.steps == 8

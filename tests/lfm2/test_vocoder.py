@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from liquid_audio.moshi.models.loaders import MIMI_NAME
+from liquid_audio.moshi.utils import compile as liquid_compile
 
 from remotemedia import ModelRegistry
 from remotemedia.nodes.ml.lfm2_audio import LFM2AudioNode
@@ -27,7 +30,7 @@ FRAMES = 60
 def mimi_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = write_checkpoint(tmp_path_factory.mktemp("lfm2") / "mimi", mimi=True)
     yield folder
-    (folder / MimiVocoder.FILE).unlink()  # 385 MB
+    (folder / MIMI_NAME).unlink()  # 385 MB
 
 
 @pytest.fixture(scope="module", params=["detokenizer", "mimi"])
@@ -87,6 +90,36 @@ def test_a_stream_that_ends_without_new_frames_gives_what_it_held_back(vocoder: 
 
 def test_a_stream_that_ends_before_it_began_is_silent(vocoder: Vocoder) -> None:
     assert vocoder.open().decode([], last=True).size == 0
+
+
+def test_mimi_decodes_for_one_thread_at_a_time_since_it_switches_compilation_for_all(mimi_checkpoint: Path) -> None:
+    vocoder = Lfm2Checkpoint.find(mimi_checkpoint).load_vocoder()
+    tracks = [some_frames(seed)[:10] for seed in range(4)]
+    inside: list[int] = []
+    most: list[int] = []
+
+    def enter(*_: object) -> None:
+        assert liquid_compile._compile_disabled
+        inside.append(1)
+        most.append(len(inside))
+
+    def leave(*_: object) -> None:
+        assert liquid_compile._compile_disabled
+        inside.pop()
+
+    def sound(frames: list[torch.Tensor]) -> npt.NDArray[np.float32]:
+        stream = vocoder.open()
+        transformer = stream._mimi.decoder_transformer  # type: ignore[attr-defined]
+        transformer.register_forward_pre_hook(enter)
+        transformer.register_forward_hook(leave)
+        return np.concatenate(list(by_pieces(stream, frames, 1)))
+
+    with ThreadPoolExecutor(4) as threads:
+        sounds = list(threads.map(sound, tracks))
+    assert max(most) == 1
+    assert not liquid_compile._compile_disabled
+    for frames, given in zip(tracks, sounds, strict=True):
+        np.testing.assert_allclose(given, at_once(vocoder, frames), atol=1e-5)
 
 
 def test_mimi_streams_share_every_weight(mimi_checkpoint: Path) -> None:

@@ -141,7 +141,7 @@ class LFM2AudioNode(Node):
                 processor=await hold(checkpoint.processor_key, checkpoint.load_processor),
                 vocoder=None
                 if self._generation.text_only
-                else await hold(checkpoint.vocoder_key, checkpoint.load_vocoder),
+                else await hold(checkpoint.vocoder_key, checkpoint.load_vocoder, checkpoint.vocoder_bytes),
             )
             self._holds = holds.pop_all()
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 INSTALL = 'pip install "remotemedia[lfm2]" (Python 3.12 or later; gigabytes, with torch)'
 
+# Where liquid_audio looks for them, too.
+_DETOKENIZER = "audio_detokenizer/model.safetensors"
+_MIMI = "tokenizer-e351c8d8-checkpoint125.safetensors"
+
 
 @dataclass(frozen=True)
 class SharedModel:
@@ -101,6 +105,12 @@ class Lfm2Checkpoint:
         elements = sum(_elements(file) for file in self.folder.glob("model*.safetensors"))
         return elements * int(torch.tensor([], dtype=getattr(torch, self.dtype)).element_size())
 
+    @property
+    def vocoder_bytes(self) -> int:
+        """Bytes of the vocoder's weights; 0 where the checkpoint has none."""
+        file = self._vocoder_file
+        return file.stat().st_size if file is not None else 0
+
     def load_model(self) -> SharedModel:
         """Reads the weights. Takes seconds: not for the event loop."""
         import torch
@@ -121,15 +131,20 @@ class Lfm2Checkpoint:
         Raises:
             LoadFailed: The checkpoint has neither.
         """
-        detokenizer, mimi = self.folder / "audio_detokenizer", self.folder / MimiVocoder.FILE
-        if detokenizer.is_dir():
-            return DetokenizerVocoder.load(detokenizer, self.device)
-        if mimi.is_file():
-            return MimiVocoder.load(mimi, self.device)
-        raise LoadFailed(
-            f"{self.folder} has neither {detokenizer.name}/ nor {mimi.name}, so its audio tokens cannot become sound; "
-            "take a complete checkpoint, or text_only=True"
-        )
+        file = self._vocoder_file
+        if file is None:
+            raise LoadFailed(
+                f"{self.folder} has neither {_DETOKENIZER} nor {_MIMI}, so its audio tokens cannot become sound; "
+                "take a complete checkpoint, or text_only=True"
+            )
+        if file.name == _MIMI:
+            return MimiVocoder.load(file, self.device)
+        return DetokenizerVocoder.load(file, self.device)
+
+    @property
+    def _vocoder_file(self) -> Path | None:
+        files = (self.folder / name for name in (_DETOKENIZER, _MIMI))
+        return next((file for file in files if file.is_file()), None)
 
 
 def canonical_device(device: str | torch.device | None) -> str:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import copy
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 24_000
 FRAME_SAMPLES = 1_920
 """Samples of one frame of eight audio tokens: 80 ms."""
+
+_mimi_decoding = threading.Lock()
+"""Mimi switches compilation off and on again for the whole process while it decodes: two at a time would mix that up,
+and one of them would compile in the middle of an answer."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -48,8 +53,6 @@ class Vocoder(ABC):
 
 class MimiVocoder(Vocoder):
     """The Mimi codec."""
-
-    FILE: ClassVar[str] = "tokenizer-e351c8d8-checkpoint125.safetensors"
 
     def __init__(self, mimi: MimiModel) -> None:
         self._mimi = mimi
@@ -84,10 +87,11 @@ class MimiStream(SpeechStream):
     def decode(self, frames: Sequence[torch.Tensor], *, last: bool) -> Samples:  # noqa: ARG002
         """All samples of `frames`: nothing is held back."""
         import torch
+        from liquid_audio.moshi.utils.compile import no_compile
 
         if not frames:
             return np.empty(0, np.float32)
-        with torch.no_grad():
+        with _mimi_decoding, no_compile(), torch.no_grad():
             return _samples(self._mimi.decode(torch.stack(list(frames), 1)[None])[0, 0])
 
 
@@ -98,17 +102,17 @@ class DetokenizerVocoder(Vocoder):
         self._detokenizer = detokenizer
 
     @classmethod
-    def load(cls, folder: Path, device: str) -> DetokenizerVocoder:
-        """Reads configuration and weights. The processor's own property would take the first CUDA device."""
+    def load(cls, file: Path, device: str) -> DetokenizerVocoder:
+        """Reads weights from `file` and the configuration beside it. liquid_audio's own loader knows CUDA only."""
         from liquid_audio import LFM2AudioDetokenizer
         from safetensors.torch import load_file
         from transformers import Lfm2Config
 
-        config = Lfm2Config.from_pretrained(folder)
+        config = Lfm2Config.from_pretrained(file.parent)
         # The detokenizer makes the sliding window's mask itself; transformers has no such layer in LFM2.
         config.layer_types = ["conv" if kind == "conv" else "full_attention" for kind in config.layer_types]
         detokenizer = LFM2AudioDetokenizer(config)
-        detokenizer.load_state_dict(load_file(folder / "model.safetensors"))
+        detokenizer.load_state_dict(load_file(file))
         return cls(detokenizer.to(device).eval())
 
     def open(self) -> SpeechStream:
