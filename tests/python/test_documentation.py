@@ -95,8 +95,8 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
 
 
 @each_page()
-def test_the_lines_of_a_page_are_at_most_120_characters_long(page: Path) -> None:
-    assert [line for line in page.read_text().splitlines() if len(line) > 120] == []
+def test_the_lines_of_a_page_are_at_most_120_characters_long_but_for_tables(page: Path) -> None:
+    assert [line for line in page.read_text().splitlines() if len(line) > 120 and not line.startswith("|")] == []
 
 
 def test_every_page_is_linked_from_an_index() -> None:
