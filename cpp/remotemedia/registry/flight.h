@@ -62,8 +62,8 @@ struct Flight {
   std::optional<Duration> keep_alive;
 
   Phase phase = Phase::created;
-  std::atomic<std::uint64_t> loop_thread{0};  ///< Of a coroutine loader: the thread that must not block on it.
-  bool has_permit = false;                    ///< Counts among the loaders that run.
+  bool has_permit = false;         ///< Counts among the loaders that run.
+  std::size_t nested_waits = 0;    ///< Waits of its loader for other loads: while any, it does not count.
   std::function<void()> on_start;  ///< Called once, without a lock, when it runs or has ended before it could.
   std::vector<std::shared_ptr<Waiter>> waiters;
   std::optional<LoadProgress> last_progress;
@@ -75,6 +75,7 @@ struct Waiter {
 
   std::shared_ptr<Flight> flight;
   std::shared_ptr<Flight> parent;  ///< The load whose loader asked.
+  bool parent_waits = false;       ///< Counts among the parent's nested waits, in the parent's registry.
   bool leads = false;              ///< This call made the flight: it has to run the loader.
   Answer answer = Answer::none;
   ModelSlot* held = nullptr;

@@ -113,6 +113,14 @@ std::vector<ModelInfo> RegistryCore::list_models() const {
   return models;
 }
 
+void RegistryCore::for_each_object(const std::function<void(void*)>& visit) const {
+  MutexLock lock(mutex_);
+  for (const ModelSlot* slot : table_.slots()) {
+    if (slot->model != nullptr) visit(slot->model.get());
+  }
+  for (const Buried& one : graveyard_) visit(one.model.get());
+}
+
 bool RegistryCore::contains(std::string_view key) const {
   MutexLock lock(mutex_);
   const ModelSlot* const slot = table_.find(key, SlotTable::hash(key));

@@ -121,11 +121,10 @@ void RegistryCore::land(Flight& flight, Waiter::Answer answer_to_all, const std:
   for (const std::shared_ptr<Waiter>& waiter : std::exchange(flight.waiters, {})) {
     waiter->answer = answer_to_all;
     waiter->error = error;
-    const bool needs_permit = waiter->parent != nullptr && waiter->parent->core.get() == this;
-    if (needs_permit && !take_permit(*waiter->parent)) {
-      resuming_.push_back(waiter);
-    } else {
+    if (end_nested_wait(*waiter)) {
       answer(waiter, deferred);
+    } else {
+      resuming_.push_back(waiter);
     }
   }
 }

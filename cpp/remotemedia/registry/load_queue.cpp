@@ -32,10 +32,37 @@ void RegistryCore::give_up_permit(Flight& flight) {
   --permits_taken_;
 }
 
+// While its loader waits for other loads a flight does not count among those that run.
+void RegistryCore::begin_nested_wait(Waiter& waiter, Deferred& deferred) {
+  waiter.parent_waits = true;
+  ++waiter.parent->nested_waits;
+  give_up_permit(*waiter.parent);
+  pump(deferred);
+}
+
+// Says whether a loader whose answer is there may go on: only one that waits for nothing else needs a place again.
+bool RegistryCore::end_nested_wait(Waiter& waiter) {
+  if (waiter.parent == nullptr || waiter.parent->core.get() != this || !waiter.parent_waits) return true;
+  if (waiter.parent->nested_waits == 1 && !take_permit(*waiter.parent)) return false;
+  --waiter.parent->nested_waits;
+  waiter.parent_waits = false;
+  return true;
+}
+
+// A loader that has left, or was answered by another registry, goes on whatever the limit.
+void RegistryCore::go_on_anyway(Waiter& waiter) {
+  MutexLock lock(mutex_);
+  if (!std::exchange(waiter.parent_waits, false)) return;
+  Flight& parent = *waiter.parent;
+  if (--parent.nested_waits > 0 || take_permit(parent)) return;
+  ++permits_taken_;
+  parent.has_permit = true;
+}
+
 // Everything that may go on now goes on: loaders whose answer has come first, then the queue, then those whose
 // room has become free.
 void RegistryCore::pump(Deferred& deferred) {
-  while (!resuming_.empty() && take_permit(*resuming_.front()->parent)) {
+  while (!resuming_.empty() && end_nested_wait(*resuming_.front())) {
     const std::shared_ptr<Waiter> waiter = std::move(resuming_.front());
     resuming_.pop_front();
     answer(waiter, deferred);

@@ -22,6 +22,14 @@ void run_all(const Deferred& deferred) {
   for (const auto& call : deferred) call();
 }
 
+void tell(const std::function<void(const LoadProgress&)>& listener, const LoadProgress& progress) {
+  try {
+    listener(progress);
+  } catch (const std::exception& error) {
+    log(LogLevel::warning, "progress of '" + progress.key + "': the listener failed: " + error.what());
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Flight> current_flight() { return flight_of_this_thread; }
@@ -67,6 +75,11 @@ std::shared_ptr<Waiter> RegistryCore::ask(const Request& request) {
       return waiter;
     }
 
+    if (is_janitor()) {
+      throw Error(ErrorCode::invalid_argument, "'" + std::string(request.key) +
+                                                   "' is not there, and a listener or destructor must not load it: the "
+                                                   "registry's own thread would wait for itself");
+    }
     const bool joins = slot != nullptr && slot->flight != nullptr;
     if (joins && slot->flight->type != request.type) {
       throw Error(ErrorCode::type_mismatch, type_mismatch_message(slot->key, slot->flight->type, request.type));
@@ -83,7 +96,8 @@ std::shared_ptr<Waiter> RegistryCore::ask(const Request& request) {
       }
       if (slot == nullptr) slot = &table_.insert(request.key, hash, this, alarm_);
       if (slot->state != ModelState::evicting) slot->enter(ModelState::loading);
-      slot->failure = nullptr;
+      // Destroyed without the mutex: what a loader threw may be the user's.
+      deferred.push_back([forgotten = std::exchange(slot->failure, nullptr)] {});
       slot->flight = std::make_shared<Flight>(shared_from_this(), *slot, request.type, slot->key);
       slot->flight->memory_bytes = options.memory_bytes;
       slot->flight->device = options.device;
@@ -102,12 +116,14 @@ std::shared_ptr<Waiter> RegistryCore::ask(const Request& request) {
       waiter->progress = options.progress;
       heard_late = flight->last_progress;
     }
-    if (waiter->parent != nullptr && waiter->parent->core.get() == this) {
-      give_up_permit(*waiter->parent);
-      pump(deferred);
-    }
+    if (waiter->parent != nullptr && waiter->parent->core.get() == this) begin_nested_wait(*waiter, deferred);
   }
-  if (heard_late) options.progress(*heard_late);
+  if (waiter->parent != nullptr && waiter->parent->core.get() != this) {
+    RegistryCore& parents = *waiter->parent->core;
+    MutexLock lock(parents.mutex_);
+    parents.begin_nested_wait(*waiter, deferred);
+  }
+  if (heard_late) tell(options.progress, *heard_late);
   run_all(deferred);
   return waiter;
 }
@@ -196,18 +212,15 @@ void RegistryCore::leave(const std::shared_ptr<Waiter>& waiter) {
     uncalled = std::exchange(waiter->notify, nullptr);
     if (!waiter->done && waiter->parent != nullptr) {
       WaitGraph::process().remove(waiter->parent->node, waiter->flight->node);
-      Flight& parent = *waiter->parent;
-      if (parent.core.get() == this && !take_permit(parent)) {  // its loader goes on whatever the limit
-        ++permits_taken_;
-        parent.has_permit = true;
-      }
     }
     waiter->done = true;
   }
+  if (waiter->parent != nullptr) waiter->parent->core->go_on_anyway(*waiter);
   if (unwanted != nullptr) unwanted->release();
 }
 
 ModelSlot* RegistryCore::take(const std::shared_ptr<Waiter>& waiter) {
+  if (waiter->parent != nullptr) waiter->parent->core->go_on_anyway(*waiter);
   std::exception_ptr error;
   {
     MutexLock lock(mutex_);
@@ -229,13 +242,7 @@ void RegistryCore::report(const std::shared_ptr<Flight>& flight, std::optional<d
       if (waiter->progress) listeners.push_back(waiter->progress);
     }
   }
-  for (const auto& listener : listeners) {
-    try {
-      listener(progress);
-    } catch (const std::exception& error) {
-      log(LogLevel::warning, "progress of '" + progress.key + "': the listener failed: " + error.what());
-    }
-  }
+  for (const auto& listener : listeners) tell(listener, progress);
 }
 
 void RegistryCore::run_in_background(std::function<void()> load) {

@@ -143,6 +143,9 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   std::shared_ptr<Subscriber> subscribe(std::function<void(const RegistryEvent&)> listener);
   void unsubscribe(const std::shared_ptr<Subscriber>& subscriber);
 
+  /// Calls `visit` with each model that is there or waits to be destroyed. With a lock held: it must not come back.
+  void for_each_object(const std::function<void(void*)>& visit) const;
+
   const Clock& clock() const noexcept { return clock_; }
 
  private:
@@ -181,6 +184,9 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
       REMOTEMEDIA_REQUIRES(mutex_);
   void answer(const std::shared_ptr<Waiter>& waiter, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void give_up_permit(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
+  void begin_nested_wait(Waiter& waiter, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
+  bool end_nested_wait(Waiter& waiter) REMOTEMEDIA_REQUIRES(mutex_);
+  void go_on_anyway(Waiter& waiter) REMOTEMEDIA_EXCLUDES(mutex_);
   bool take_permit(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
   void count_load(bool revived, Duration took) REMOTEMEDIA_REQUIRES(mutex_);
   void grant_to_waiters(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
@@ -198,11 +204,12 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   void bury(ModelSlot& slot) REMOTEMEDIA_REQUIRES(mutex_);
   EvictionResult evict_idle_expired(TimePoint now) REMOTEMEDIA_REQUIRES(mutex_);
   std::size_t evict_all_idle() REMOTEMEDIA_REQUIRES(mutex_);
-  TimePoint sweep() REMOTEMEDIA_REQUIRES(mutex_);
+  TimePoint sweep(std::vector<std::exception_ptr>& forgotten) REMOTEMEDIA_REQUIRES(mutex_);
   void release_memory(ModelSlot& slot) REMOTEMEDIA_REQUIRES(mutex_);
   bool is_janitor() const noexcept;
   void ensure_janitor() REMOTEMEDIA_REQUIRES(mutex_);
   void run_janitor();
+  std::optional<TimePoint> look_after_models();
   bool orphan_the_held(std::vector<std::shared_ptr<void>>& dropped) REMOTEMEDIA_REQUIRES(mutex_);
 
   // introspection.cpp

@@ -194,7 +194,7 @@ void RegistryCore::clear(std::optional<Duration> timeout) {
   }
 }
 
-TimePoint RegistryCore::sweep() {
+TimePoint RegistryCore::sweep(std::vector<std::exception_ptr>& forgotten) {
   const TimePoint now = clock_.coarse_now();
   evict_idle_expired(now);
   TimePoint next = TimePoint::max();
@@ -202,6 +202,7 @@ TimePoint RegistryCore::sweep() {
     if (slot->state == ModelState::failed) {
       if (now >= slot->failure_forgotten_at) {
         slot->enter(ModelState::absent);
+        forgotten.push_back(std::exchange(slot->failure, nullptr));
       } else {
         next = std::min(next, slot->failure_forgotten_at);
       }
@@ -215,33 +216,41 @@ TimePoint RegistryCore::sweep() {
 void RegistryCore::run_janitor() {
   while (true) {
     alarm_->arm();
-    std::vector<std::shared_ptr<void>> dropped;
-    std::vector<Buried> buried;
-    std::deque<RegistryEvent> events;
-    std::vector<std::shared_ptr<Subscriber>> subscribers;
-    TimePoint next = TimePoint::max();
+    const std::optional<TimePoint> next = look_after_models();
+    if (!next) return;
+    if (*next != TimePoint::min()) alarm_->sleep_until(clock_, *next);
+  }
+}
+
+// Everything that can be done now, and when to look again: min() for at once, nothing at the end.
+std::optional<TimePoint> RegistryCore::look_after_models() {
+  std::vector<std::shared_ptr<void>> dropped;
+  std::vector<std::exception_ptr> forgotten;
+  std::vector<Buried> buried;
+  std::deque<RegistryEvent> events;
+  std::vector<std::shared_ptr<Subscriber>> subscribers;
+  TimePoint next = TimePoint::max();
+  {
+    MutexLock lock(mutex_);
+    if (closing_) evict_all_idle();
+    next = sweep(forgotten);
+    buried.swap(graveyard_);
+    events.swap(events_);
+    if (!events.empty()) subscribers = subscribers_;
+    if (closing_ && buried.empty() && events.empty() && orphan_the_held(dropped)) return std::nullopt;
+  }
+  for (Buried& one : buried) {
+    one.model.reset();
+    Deferred deferred;
     {
       MutexLock lock(mutex_);
-      if (closing_) evict_all_idle();
-      next = sweep();
-      buried.swap(graveyard_);
-      events.swap(events_);
-      subscribers = subscribers_;
-      if (closing_ && buried.empty() && events.empty() && orphan_the_held(dropped)) return;
+      release_memory(*one.slot);
+      pump(deferred);
     }
-    for (Buried& one : buried) {
-      one.model.reset();
-      Deferred deferred;
-      {
-        MutexLock lock(mutex_);
-        release_memory(*one.slot);
-        pump(deferred);
-      }
-      for (const auto& call : deferred) call();
-    }
-    if (!events.empty()) deliver(events, subscribers);
-    if (buried.empty() && events.empty()) alarm_->sleep_until(clock_, next);
+    for (const auto& call : deferred) call();
   }
+  if (!events.empty()) deliver(events, subscribers);
+  return buried.empty() && events.empty() ? next : TimePoint::min();
 }
 
 // The end of the registry: what is held stays with its holders. False if a model was given back at the last

@@ -10,22 +10,18 @@
 namespace remotemedia::detail {
 namespace {
 
-// The loads on a way from `from` to `to`, ends included; empty if there is none but through those `seen`.
-std::vector<const WaitNode*> find_path(const WaitNode& from, const WaitNode& to, std::set<const WaitNode*>& seen) {
-  if (&from == &to) return {&from};
+// The loads on a way from `from` to one that is wanted, ends included; empty if there is none but through those `seen`.
+template <class Wanted>
+std::vector<const WaitNode*> find_path(const WaitNode& from, const Wanted& wanted, std::set<const WaitNode*>& seen) {
+  if (wanted(from)) return {&from};
   if (!seen.insert(&from).second) return {};
   for (const WaitNode* next : from.waits_for) {
-    std::vector<const WaitNode*> path = find_path(*next, to, seen);
+    std::vector<const WaitNode*> path = find_path(*next, wanted, seen);
     if (path.empty()) continue;
     path.insert(path.begin(), &from);
     return path;
   }
   return {};
-}
-
-bool reaches_thread(const WaitNode& node, std::uint64_t thread) {
-  if (node.loop_thread.load() == thread) return true;
-  return std::ranges::any_of(node.waits_for, [&](const WaitNode* next) { return reaches_thread(*next, thread); });
 }
 
 }  // namespace
@@ -38,7 +34,8 @@ WaitGraph& WaitGraph::process() {
 void WaitGraph::add(WaitNode& waiter, const WaitNode& target) {
   MutexLock lock(mutex_);
   std::set<const WaitNode*> seen;
-  const std::vector<const WaitNode*> ring = find_path(target, waiter, seen);
+  const std::vector<const WaitNode*> ring = find_path(
+      target, [&](const WaitNode& node) { return &node == &waiter; }, seen);
   if (!ring.empty()) {
     std::string way = "'" + waiter.key + "'";
     for (const WaitNode* node : ring) way += " -> '" + node->key + "'";
@@ -57,7 +54,10 @@ void WaitGraph::remove(WaitNode& waiter, const WaitNode& target) noexcept {
 
 bool WaitGraph::needs_thread(const WaitNode& node, std::uint64_t thread) {
   MutexLock lock(mutex_);
-  return reaches_thread(node, thread);
+  std::set<const WaitNode*> seen;
+  return !find_path(
+              node, [&](const WaitNode& other) { return other.loop_thread.load() == thread; }, seen)
+              .empty();
 }
 
 }  // namespace remotemedia::detail

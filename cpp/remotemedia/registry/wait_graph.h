@@ -5,6 +5,8 @@
 
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@ struct WaitNode {
   explicit WaitNode(std::string name) : key(std::move(name)) {}
 
   const std::string key;
+  std::atomic<std::uint64_t> loop_thread{0};  ///< Of a coroutine loader: the thread that has to go on for it, else 0.
   std::vector<const WaitNode*> waits_for;
 };
 
@@ -31,6 +34,9 @@ class WaitGraph {
   /// Errors:  load_failed, naming the ring, if `target` waits for `waiter` already or is it; nothing is noted.
   void add(WaitNode& waiter, const WaitNode& target) REMOTEMEDIA_EXCLUDES(mutex_);
   void remove(WaitNode& waiter, const WaitNode& target) noexcept REMOTEMEDIA_EXCLUDES(mutex_);
+
+  /// Whether `node`, or something that it waits for, cannot go on while this thread waits.
+  bool needs_thread(const WaitNode& node, std::uint64_t thread) REMOTEMEDIA_EXCLUDES(mutex_);
 
   Mutex& mutex() REMOTEMEDIA_THREAD_ANNOTATION(lock_returned(mutex_)) { return mutex_; }
 
