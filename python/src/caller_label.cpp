@@ -16,19 +16,18 @@ namespace {
 constexpr std::size_t kMostFunctions = 4096;
 
 // nullptr for a function of the package's own machinery: whoever called it is meant.
-std::shared_ptr<const std::string> describe(nb::handle code) {
-  const auto file = nb::cast<std::string>(code.attr("co_filename"));
-  if (file.find("remotemedia/core/") != std::string::npos) return nullptr;
-  const char* const name = nb::hasattr(code, "co_qualname") ? "co_qualname" : "co_name";
-  return std::make_shared<const std::string>(file.substr(file.find_last_of("/\\") + 1) + ":" +
-                                             nb::cast<std::string>(code.attr(name)));
+Label describe(nb::handle code) {
+  static const nb::handle machinery =
+      nb::object(nb::module_::import_("remotemedia.core").attr("__path__")[0] + nb::str("/")).release();
+  if (nb::cast<bool>(code.attr("co_filename").attr("startswith")(machinery))) return nullptr;
+  return std::make_shared<const std::string>(code_label(code));
 }
 
 struct Labels {
   std::unordered_map<PyObject*, std::shared_ptr<const std::string>> by_code;
 
   // Code objects are kept, so that an address stays one function's.
-  std::shared_ptr<const std::string> of(nb::object code) {
+  Label of(nb::object code) {
     if (const auto found = by_code.find(code.ptr()); found != by_code.end()) return found->second;
     auto label = describe(code);
     if (by_code.size() < kMostFunctions) by_code.emplace(code.release().ptr(), label);
@@ -38,7 +37,13 @@ struct Labels {
 
 }  // namespace
 
-std::shared_ptr<const std::string> caller_label() {
+std::string code_label(nb::handle code) {
+  const auto file = nb::cast<std::string>(code.attr("co_filename"));
+  const char* const name = nb::hasattr(code, "co_qualname") ? "co_qualname" : "co_name";
+  return file.substr(file.find_last_of("/\\") + 1) + ":" + nb::cast<std::string>(code.attr(name));
+}
+
+Label caller_label() {
   static const auto nobody = std::make_shared<const std::string>("(unnamed)");
   static auto& labels = *new Labels;  // never destroyed: it holds Python objects
   PyFrameObject* const innermost = PyEval_GetFrame();

@@ -7,24 +7,24 @@
 #include <nanobind/nanobind.h>
 
 #include <functional>
-#include <memory>
 #include <utility>
+
+#include "gil.h"
 
 namespace remotemedia::python {
 
-/// Takes the GIL to let go. Once the interpreter is gone the object is left alone: its memory went with it.
+/// Takes the GIL to let go. Once the interpreter goes the object is left alone: its memory goes with it.
 class GilObject {
  public:
   explicit GilObject(nanobind::object object) noexcept : object_(std::move(object)) {}
   GilObject(const GilObject&) = delete;
   GilObject& operator=(const GilObject&) = delete;
   ~GilObject() {
-    if (Py_IsInitialized() == 0) {
+    if (const AnyThreadGil gil; gil) {
+      object_.reset();
+    } else {
       object_.release();
-      return;
     }
-    const nanobind::gil_scoped_acquire gil;
-    object_.reset();
   }
 
   /// With the GIL.
@@ -34,8 +34,11 @@ class GilObject {
   nanobind::object object_;
 };
 
-/// Something that any thread may call, or nothing for None. What it raises is reported as unraisable: nobody
-/// waits for it.
+/// Something that any thread may call, or nothing for None. It should not raise: nobody waits for it.
 std::function<void()> any_thread_callback(nanobind::object callable);
+
+/// What a callback of the user's raised, as C++ tells it. An interrupt is not the callback's: it is raised again where
+/// the main thread runs Python.
+std::runtime_error told(nanobind::python_error& error);
 
 }  // namespace remotemedia::python

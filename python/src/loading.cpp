@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What remotemedia/core/loading.py drives a load with, blocking or on an event loop.
+//
+// The GIL is kept throughout: nothing here waits for another thread. A call and a lead that are dropped before their
+// end, because an interrupt or a closed event loop came between, end by themselves.
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
 #include <functional>
@@ -26,57 +28,131 @@ namespace remotemedia::python {
 namespace {
 
 using detail::Flight;
-using detail::Waiter;
 using FlightPtr = std::shared_ptr<Flight>;
-using WaiterPtr = std::shared_ptr<Waiter>;
+
+/// One load under way, for the contexts that belong to it.
+struct PyFlight {
+  FlightPtr flight;
+};
+
+struct PyLabel {
+  Label text;
+};
+
+/// The leader's end of a flight. Dropped before the flight has ended, it abandons it.
+class Lead {
+ public:
+  explicit Lead(FlightPtr flight) noexcept : flight_(std::move(flight)) {}
+  Lead(Lead&&) noexcept = default;
+  Lead(const Lead&) = delete;
+  Lead& operator=(const Lead&) = delete;
+  Lead& operator=(Lead&&) = delete;
+  ~Lead() {
+    if (flight_ == nullptr) return;
+    const nb::error_scope keep_raised;
+    abandon();
+  }
+
+  PyFlight flight() const { return {flight_}; }
+  bool running() const { return core().is_running(*flight_); }
+  void start(nb::object on_start) { core().start(flight_, any_thread_callback(std::move(on_start))); }
+  void set_loop_thread(std::uint64_t thread) { flight_->node.loop_thread.store(thread); }
+  void report(std::optional<double> fraction, const std::string& message) { core().report(flight_, fraction, message); }
+  void abandon() { core().abandon(flight_); }
+
+  /// Takes the model out of the list, so that no frame of the leader's keeps it.
+  void publish(nb::list model, std::optional<std::size_t> memory_bytes, const std::string& model_id, bool revived,
+               nb::object origin) {
+    nb::object object = model[0];
+    model.clear();
+    core().publish(flight_,
+                   {std::make_shared<PyModel>(std::move(object), std::move(origin)), memory_bytes, model_id, revived});
+  }
+
+  void fail(const std::string& reason, nb::object cause) {
+    const std::string message = "loading '" + flight_->node.key + "' failed: " + reason;
+    core().fail(flight_, std::make_exception_ptr(LoadError(message, std::move(cause))));
+  }
+
+ private:
+  detail::RegistryCore& core() const { return *flight_->core; }
+
+  FlightPtr flight_;
+};
+
+/// One caller's place among those who wait for a model. Dropped before the answer was taken, it leaves.
+class Call {
+ public:
+  Call(std::shared_ptr<detail::RegistryCore> core, const detail::RegistryCore::Request& request, nb::object origin)
+      : core_(std::move(core)), waiter_(core_->ask(request)), origin_(std::move(origin)) {}
+  Call(Call&&) noexcept = default;
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  Call& operator=(Call&&) = delete;
+  ~Call() {
+    if (waiter_ == nullptr) return;
+    const nb::error_scope keep_raised;
+    leave();
+  }
+
+  bool done() const { return core_->wait(waiter_, TimePoint::min()); }
+
+  /// Once, for whoever has to run the loader.
+  std::optional<Lead> lead() {
+    if (!waiter_->leads || std::exchange(leads_, true)) return std::nullopt;
+    return Lead(waiter_->flight);
+  }
+
+  bool needs_thread(std::uint64_t thread) const {
+    return waiter_->flight != nullptr && detail::WaitGraph::process().needs_thread(waiter_->flight->node, thread);
+  }
+
+  /// A handle, or None when the caller has to ask again.
+  nb::object take(const PyLabel& label) {
+    detail::ModelSlot* const slot = core_->take(waiter_);
+    if (slot == nullptr) return nb::none();
+    nb::object handle = nb::cast(labelled_handle(*core_, slot, label.text));
+    warn_of_another_loader(*slot, *nb::inst_ptr<Origin>(origin_));
+    return handle;
+  }
+
+  void leave() { core_->leave(waiter_); }
+
+ private:
+  std::shared_ptr<detail::RegistryCore> core_;
+  std::shared_ptr<detail::Waiter> waiter_;
+  nb::object origin_;
+  bool leads_ = false;
+};
 
 std::function<void(const LoadProgress&)> progress_listener(nb::object listener) {
   if (listener.is_none()) return nullptr;
   auto shared = std::make_shared<GilObject>(std::move(listener));
   return [shared](const LoadProgress& progress) {
-    const nb::gil_scoped_acquire gil;
     try {
       shared->get()(progress);
     } catch (nb::python_error& error) {
-      throw std::runtime_error(error.what());
+      throw told(error);
     }
   };
 }
 
-WaiterPtr ask(const PyRegistry& self, const std::string& key, std::size_t memory_bytes, nb::handle keep_alive,
-              const std::string& device, nb::object progress, const FlightPtr& parent, nb::object notify) {
+Call ask(const PyRegistry& registry, nb::handle key, std::size_t memory_bytes, nb::handle keep_alive,
+         const std::string& device, nb::object progress, nb::object origin, const PyFlight* parent,
+         nb::object on_answer) {
   LoadOptions options;
   options.memory_bytes = memory_bytes;
-  if (nb::isinstance<nb::str>(keep_alive)) {
-    options.keep_alive = parse_keep_alive(nb::cast<std::string>(keep_alive));
+  if (PyUnicode_Check(keep_alive.ptr())) {
+    options.keep_alive = parse_keep_alive(text_of(keep_alive));
   } else if (!keep_alive.is_none()) {
     options.keep_alive = keep_alive_from_seconds(nb::cast<double>(keep_alive));
   }
   options.device = device;
   options.progress = progress_listener(std::move(progress));
-  auto callback = any_thread_callback(std::move(notify));
-  const auto core = self.core();
-  const nb::gil_scoped_release no_gil;
-  return core->ask({key, typeid(PyModel), options, parent ? parent : detail::current_flight(), std::move(callback)});
-}
-
-nb::object take(const WaiterPtr& self, const PyRegistry& registry) {
-  detail::ModelSlot* const slot = registry.core()->take(self);
-  return slot != nullptr ? nb::cast(labelled_handle(*registry.core(), slot)) : nb::none();
-}
-
-void publish(const FlightPtr& self, nb::object model, std::optional<std::size_t> memory_bytes,
-             const std::string& model_id, bool revived) {
-  detail::LoadedModel loaded{std::make_shared<PyModel>(std::move(model)), memory_bytes, model_id, revived};
-  const nb::gil_scoped_release no_gil;
-  self->core->publish(self, std::move(loaded));
-}
-
-void fail(const FlightPtr& self, const std::string& reason, nb::object cause) {
-  auto error =
-      std::make_exception_ptr(LoadError("loading '" + self->node.key + "' failed: " + reason, std::move(cause)));
-  const nb::gil_scoped_release no_gil;
-  self->core->fail(self, error);
+  const FlightPtr around = parent != nullptr ? parent->flight : detail::current_flight();
+  return {registry.core(),
+          {text_of(key), typeid(PyModel), options, around, any_thread_callback(std::move(on_answer))},
+          std::move(origin)};
 }
 
 }  // namespace
@@ -87,63 +163,51 @@ void bind_loading(nb::module_& m) {
       .def_ro("fraction", &LoadProgress::fraction, "0 to 1, or None where it is not known.")
       .def_ro("message", &LoadProgress::message);
 
-  nb::class_<Flight>(m, "Flight", "One load under way, for its leader.")
-      .def(
-          "start",
-          [](const FlightPtr& self, nb::object on_start) {
-            auto callback = any_thread_callback(std::move(on_start));
-            const nb::gil_scoped_release no_gil;
-            self->core->start(self, std::move(callback));
-          },
-          "on_start"_a)
-      .def_prop_ro("running", [](const FlightPtr& self) { return self->core->is_running(*self); })
-      .def_prop_rw(
-          "loop_thread", [](const FlightPtr& self) { return self->loop_thread.load(); },
-          [](const FlightPtr& self, std::uint64_t thread) { self->loop_thread.store(thread); },
-          "Of a coroutine loader: the thread that must not block on it; else 0.")
-      .def(
-          "report",
-          [](const FlightPtr& self, std::optional<double> fraction, const std::string& message) {
-            const nb::gil_scoped_release no_gil;
-            self->core->report(self, fraction, message);
-          },
-          "fraction"_a.none(), "message"_a = "")
-      .def("publish", &publish, "model"_a, "memory_bytes"_a.none(), "model_id"_a, "revived"_a)
-      .def("fail", &fail, "reason"_a, "cause"_a)
-      .def("abandon", [](const FlightPtr& self) {
-        const nb::gil_scoped_release no_gil;
-        self->core->abandon(self);
-      });
+  nb::class_<PyLabel>(m, "Label", "Who asks.");
+  m.def("caller_label", [] { return PyLabel{caller_label()}; });
 
-  nb::class_<Waiter>(m, "Waiter", "One call that waits for a model.")
-      .def_ro("leads", &Waiter::leads)
-      .def_prop_ro("flight", [](const WaiterPtr& self) { return self->flight; })
+  nb::class_<Origin>(m, "Origin", "Which loader makes a model, with which arguments.")
+      .def(nb::init<nb::handle, nb::handle>(), "loader"_a, "arguments"_a.none(),
+           nb::sig(
+               "def __init__(self, loader: collections.abc.Callable[..., object], arguments: dict[str, typing.Any] | "
+               "None) -> None"));
+
+  nb::class_<PyFlight>(m, "Flight", "One load under way.");
+
+  nb::class_<Lead>(m, "Lead", "The leader's end of a flight: start it, and when it runs publish, fail or abandon it.")
+      .def_prop_ro("flight", &Lead::flight)
+      .def_prop_ro("running", &Lead::running)
+      .def("start", &Lead::start, "on_start"_a, "Calls on_start when the loader may run, or when the flight is over.",
+           nb::sig("def start(self, on_start: collections.abc.Callable[[], object]) -> None"))
+      .def("set_loop_thread", &Lead::set_loop_thread, "thread"_a,
+           "Of a coroutine loader: the thread that must not block on it.")
+      .def("report", &Lead::report, "fraction"_a.none(), "message"_a = "")
+      .def("publish", &Lead::publish, "model"_a, "memory_bytes"_a.none(), "model_id"_a, "revived"_a, "origin"_a,
+           "Takes the model out of the list.",
+           nb::sig("def publish(self, model: list[typing.Any], memory_bytes: int | None, model_id: str, revived: bool, "
+                   "origin: Origin) -> None"))
+      .def("fail", &Lead::fail, "reason"_a, "cause"_a,
+           nb::sig("def fail(self, reason: str, cause: BaseException) -> None"))
+      .def("abandon", &Lead::abandon, "The others ask again, with loaders of their own.");
+
+  nb::class_<Call>(m, "Call", "One caller's place among those who wait for a model.")
+      .def_prop_ro("done", &Call::done)
+      .def("lead", &Call::lead, "Once, for whoever has to run the loader.")
+      .def("needs_thread", &Call::needs_thread, "thread"_a, "Whether the load cannot go on while this thread waits.")
+      .def("take", &Call::take, "label"_a, "A handle, or None when the caller has to ask again.",
+           nb::sig("def take(self, label: Label) -> ModelHandle[typing.Any] | None"))
       .def(
-          "wait",
-          [](const WaiterPtr& self, const PyRegistry& registry, std::optional<double> timeout) {
-            const auto core = registry.core();
-            const nb::gil_scoped_release no_gil;
-            const TimePoint deadline =
-                timeout ? core->clock().now() + keep_alive_from_seconds(std::max(0.0, *timeout)) : TimePoint::max();
-            return core->wait(self, deadline);
-          },
-          "registry"_a, "timeout"_a.none() = nb::none())
+          "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> Call"))
       .def(
-          "leave",
-          [](const WaiterPtr& self, const PyRegistry& registry) {
-            const auto core = registry.core();
-            const nb::gil_scoped_release no_gil;
-            core->leave(self);
-          },
-          "registry"_a)
-      .def("take", &take, "registry"_a,
-           nb::sig("def take(self, registry: ModelRegistry) -> ModelHandle[typing.Any] | None"));
+          "__exit__", [](Call& self, const nb::args&) { self.leave(); },
+          nb::sig("def __exit__(self, *error: object) -> None"));
 
   m.def("ask", &ask, "registry"_a, "key"_a, "memory_bytes"_a, "keep_alive"_a.none(), "device"_a, "progress"_a.none(),
-        "parent"_a.none(), "notify"_a.none(),
-        nb::sig("def ask(registry: ModelRegistry, key: str, memory_bytes: int, keep_alive: float | str | None, device: "
-                "str, progress: collections.abc.Callable[[LoadProgress], None] | None, parent: Flight | None, notify: "
-                "collections.abc.Callable[[], object] | None) -> Waiter"));
+        "origin"_a, "parent"_a.none(), "on_answer"_a,
+        nb::sig(
+            "def ask(registry: ModelRegistry, key: str, memory_bytes: int, keep_alive: float | str | None, device: "
+            "str, progress: collections.abc.Callable[[LoadProgress], object] | None, origin: Origin, parent: Flight | "
+            "None, on_answer: collections.abc.Callable[[], object]) -> Call"));
 }
 
 }  // namespace remotemedia::python

@@ -8,15 +8,30 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "caller_label.h"
 #include "gil_object.h"
+#include "origin.h"
 #include "remotemedia/registry/model_handle.h"
 #include "remotemedia/registry/registry_core.h"
 
 namespace remotemedia::python {
 
 /// The type of every model that Python loads, as the registry sees it.
-using PyModel = GilObject;
+class PyModel {
+ public:
+  PyModel(nanobind::object model, nanobind::object origin) noexcept
+      : origin_(std::move(origin)), model_(std::move(model)) {}
+
+  const nanobind::object& get() const noexcept { return model_.get(); }
+  Origin& origin() const noexcept { return *nanobind::inst_ptr<Origin>(origin_.get()); }
+
+ private:
+  GilObject origin_;
+  GilObject model_;
+};
 
 /// Holds the model twice: in the registry, and as a Python reference of its own, which the garbage collector can
 /// follow and which outlives the registry. The registry's is the last to go unless the registry is gone before.
@@ -34,14 +49,13 @@ class PyHandle {
     if (hold_) hold_.release();
   }
   PyHandle copy() const { return {checked(), model_}; }
+  const detail::Hold& checked() const;
 
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
   static int clear(PyObject* self) noexcept;
 
  private:
   PyHandle(detail::Hold hold, nanobind::object model) noexcept : hold_(std::move(hold)), model_(std::move(model)) {}
-
-  const detail::Hold& checked() const;
 
   detail::Hold hold_;
   nanobind::object model_;  // goes before the hold
@@ -58,11 +72,22 @@ class PyRegistry {
   void close() noexcept;
   const std::shared_ptr<detail::RegistryCore>& core() const noexcept { return core_; }
 
+  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
+  static int clear(PyObject* self) noexcept;
+
  private:
   std::shared_ptr<detail::RegistryCore> core_;
 };
 
-/// A handle that names the Python function that asked.
-PyHandle labelled_handle(detail::RegistryCore& core, detail::ModelSlot* slot);
+/// A handle that names who asked.
+PyHandle labelled_handle(detail::RegistryCore& core, detail::ModelSlot* slot, Label label);
+
+/// Tells the log when a model that is there was asked for with another loader or other arguments.
+void warn_of_another_loader(detail::ModelSlot& slot, const Origin& asked_with);
+
+/// Borrowed from the object.
+///
+/// Errors:  TypeError if it is no str, UnicodeEncodeError if it has lone surrogates.
+std::string_view text_of(nanobind::handle key);
 
 }  // namespace remotemedia::python

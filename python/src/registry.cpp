@@ -2,8 +2,8 @@
 //
 // ModelRegistry and ModelHandle.
 //
-// The GIL: a hit keeps it, for it waits for nothing. The registry's own thread takes it to destroy a Python
-// model; whoever waits for that thread (clear, close) lets go of it first.
+// The GIL: calls keep it, for they wait for nothing. The registry's own thread takes it to destroy a Python model;
+// whoever waits for that thread (clear, close) lets go of it first. Nobody waits for the GIL with a lock held.
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
@@ -11,7 +11,10 @@
 #include <nanobind/stl/vector.h>
 #include <nanobind/typing.h>
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,26 +55,20 @@ EvictionPolicy eviction_policy(const std::string& name) {
   throw Error(ErrorCode::invalid_argument, "eviction_policy '" + name + "' is unknown: lru, lfu, ttl or manual");
 }
 
-std::string_view text_of(nb::handle key) {
-  if (!PyUnicode_Check(key.ptr())) {
-    throw nb::type_error("a model's key must be a str");
-  }
-  Py_ssize_t size = 0;
-  const char* const data = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
-  if (data == nullptr) throw nb::python_error();
-  return {data, static_cast<std::size_t>(size)};
-}
-
 // The registries that are open, to close them before the interpreter goes. With the GIL.
 std::vector<PyRegistry*>& open_registries() {
   static auto& registries = *new std::vector<PyRegistry*>;
   return registries;
 }
 
+bool interpreter_exits = false;
+
 void log_to_python(nb::object sink) {
   auto shared = std::make_shared<GilObject>(std::move(sink));
   set_log_sink([shared](LogLevel level, std::string_view message) {
-    const nb::gil_scoped_acquire gil;
+    const AnyThreadGil gil;
+    if (!gil) return;
+    const nb::error_scope keep_raised;
     try {
       shared->get()(static_cast<int>(level), nb::str(message.data(), message.size()));
     } catch (nb::python_error& error) {
@@ -81,21 +78,35 @@ void log_to_python(nb::object sink) {
 }
 
 void shut_down() {
+  interpreter_exits = true;
   std::vector<std::shared_ptr<detail::RegistryCore>> cores;
   for (PyRegistry* registry : open_registries()) cores.push_back(registry->core());
-  const nb::gil_scoped_release no_gil;
-  for (const auto& core : cores) core->close();
+  {
+    const NoGil others_go_on;
+    for (const auto& core : cores) core->close();
+  }
   set_log_sink({});
+  keep_gil_to_this_thread();
 }
 
-// None or a number that is not negative.
-bool is_amount(nb::handle value) {
+// None or an int that is not negative.
+bool is_size(nb::handle value) {
   if (value.is_none()) return true;
-  if (PyLong_CheckExact(value.ptr())) {
-    int overflow = 0;
-    return PyLong_AsLongLongAndOverflow(value.ptr(), &overflow) >= 0 && overflow == 0;
-  }
-  return PyFloat_CheckExact(value.ptr()) && PyFloat_AsDouble(value.ptr()) >= 0;
+  int overflow = 0;
+  return PyLong_CheckExact(value.ptr()) && PyLong_AsLongLongAndOverflow(value.ptr(), &overflow) >= 0 && overflow == 0;
+}
+
+// The same, or a float.
+bool is_time(nb::handle value) {
+  return is_size(value) || (PyFloat_CheckExact(value.ptr()) && PyFloat_AsDouble(value.ptr()) >= 0);
+}
+
+// Whether nothing but the loader and its arguments has to be looked at if the model is there.
+bool is_plain(nb::handle loader, nb::handle arguments, nb::handle memory_bytes, nb::handle keep_alive,
+              nb::handle device, nb::handle timeout, nb::handle progress) {
+  return PyCallable_Check(loader.ptr()) != 0 && (arguments.is_none() || PyDict_CheckExact(arguments.ptr())) &&
+         keep_alive.is_none() && is_size(memory_bytes) && is_time(timeout) && PyUnicode_Check(device.ptr()) &&
+         (progress.is_none() || PyCallable_Check(progress.ptr()) != 0);
 }
 
 // A hit never leaves this function unless it changes something or makes no sense; everything else is Python's `_load`.
@@ -104,10 +115,13 @@ nb::object get_or_load(nb::handle self, nb::handle key, nb::handle loader, nb::h
                        nb::handle progress) {
   auto& core = *nb::inst_ptr<PyRegistry>(self)->core();
   const std::string_view text = text_of(key);
-  const bool plain = keep_alive.is_none() && is_amount(memory_bytes) && is_amount(timeout);
-  if (plain && PyCallable_Check(loader.ptr()) != 0) [[likely]] {
+  if (is_plain(loader, arguments, memory_bytes, keep_alive, device, timeout, progress)) [[likely]] {
     if (detail::ModelSlot* const slot = core.try_hold(text, typeid(PyModel))) {
-      return nb::cast(labelled_handle(core, slot));
+      nb::object handle = nb::cast(labelled_handle(core, slot, caller_label()));
+      const auto& model = *static_cast<const PyModel*>(slot->object);
+      if (!model.origin().is(loader, arguments)) [[unlikely]]
+        warn_of_another_loader(*slot, Origin(loader, arguments));
+      return handle;
     }
   }
   return self.attr("_load")(key, loader, arguments, memory_bytes, keep_alive, device, timeout, progress);
@@ -115,28 +129,47 @@ nb::object get_or_load(nb::handle self, nb::handle key, nb::handle loader, nb::h
 
 nb::object get(const PyRegistry& self, nb::handle key) {
   detail::ModelSlot* const slot = self.core()->try_hold(text_of(key), typeid(PyModel));
-  return slot != nullptr ? nb::cast(labelled_handle(*self.core(), slot)) : nb::none();
+  return slot != nullptr ? nb::cast(labelled_handle(*self.core(), slot, caller_label())) : nb::none();
 }
 
 nb::object subscribe(const PyRegistry& self, nb::object listener) {
-  if (PyCallable_Check(listener.ptr()) == 0) throw nb::type_error("a listener must be callable");
   auto shared = std::make_shared<GilObject>(std::move(listener));
   auto call = [shared](const RegistryEvent& event) {
-    const nb::gil_scoped_acquire gil;
+    const AnyThreadGil gil;
+    if (!gil) return;
     try {
       shared->get()(event);
     } catch (nb::python_error& error) {
-      throw std::runtime_error(error.what());
+      throw told(error);
     }
   };
-  std::weak_ptr<detail::RegistryCore> core = self.core();
-  auto subscriber = self.core()->subscribe(std::move(call));
+  // The registry owns the subscription: what ends it keeps neither.
+  const std::weak_ptr<detail::RegistryCore> core = self.core();
+  const std::weak_ptr<detail::Subscriber> subscriber = self.core()->subscribe(std::move(call));
   return nb::cpp_function([core, subscriber] {
     const auto alive = core.lock();
-    if (alive == nullptr) return;
-    const nb::gil_scoped_release no_gil;
-    alive->unsubscribe(subscriber);
+    const auto active = subscriber.lock();
+    if (alive != nullptr && active != nullptr) alive->unsubscribe(active);
   });
+}
+
+// Ctrl-C ends the waiting, so the main thread looks for it now and then.
+void clear(const PyRegistry& self, std::optional<double> timeout) {
+  constexpr Duration kSignalCheck = std::chrono::milliseconds{100};
+  const auto& core = self.core();
+  std::optional<TimePoint> deadline;
+  if (timeout) deadline = core->clock().now() + not_negative(*timeout, "timeout");
+  while (true) {
+    const Duration left = deadline ? std::max(*deadline - core->clock().now(), Duration{0}) : Duration::max();
+    try {
+      const NoGil others_go_on;
+      core->clear(std::min(left, kSignalCheck));
+      return;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::deadline_exceeded || left <= kSignalCheck) throw;
+    }
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  }
 }
 
 RegistryConfig make_config(std::optional<double> ttl_seconds, std::optional<long long> max_memory_bytes,
@@ -169,15 +202,17 @@ void bind_handle(nb::module_& m) {
       .def_prop_ro("key", &PyHandle::key)
       .def_prop_ro("model_id", &PyHandle::model_id, "What the model itself says, else the key.")
       .def_prop_ro(
-          "scope", [](const PyHandle&) { return "process"; }, nb::sig("def scope(self) -> str"))
+          "scope", [](const PyHandle& self) { return self.checked(), "process"; }, nb::sig("def scope(self) -> str"))
       .def_prop_ro(
-          "endpoint", [](const PyHandle&) { return nb::none(); }, nb::sig("def endpoint(self) -> str | None"),
-          "Where the model lives when that is another process.")
+          "endpoint", [](const PyHandle& self) { return self.checked(), nb::none(); },
+          nb::sig("def endpoint(self) -> str | None"), "Where the model lives when that is another process.")
       .def_prop_ro("released", &PyHandle::released)
       .def("release", &PyHandle::release,
            "Gives the hold back. Twice is once. Using the handle afterwards raises InvalidArgument.")
       .def(
-          "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> ModelHandle[T]"))
+          "__enter__",
+          [](nb::handle_t<PyHandle> self) { return nb::inst_ptr<PyHandle>(self)->checked(), nb::borrow(self); },
+          nb::sig("def __enter__(self) -> ModelHandle[T]"))
       .def(
           "__exit__", [](PyHandle& self, const nb::args&) { self.release(); },
           nb::sig("def __exit__(self, *error: object) -> None"))
@@ -208,23 +243,60 @@ int PyHandle::clear(PyObject* self) noexcept {
   return 0;
 }
 
-PyRegistry::PyRegistry(const RegistryConfig& config)
-    : core_(detail::RegistryCore::open(config, detail::AfterClose::drop_models)) {
+PyRegistry::PyRegistry(const RegistryConfig& config) {
+  if (interpreter_exits) throw Error(ErrorCode::cancelled, "the interpreter exits: no registry can be made any more");
+  core_ = detail::RegistryCore::open(config, detail::AfterClose::drop_models);
   open_registries().push_back(this);
 }
 
 PyRegistry::~PyRegistry() {
+  if (core_ == nullptr) return;
   std::erase(open_registries(), this);
   close();
 }
 
 void PyRegistry::close() noexcept {
-  const nb::gil_scoped_release no_gil;
+  const NoGil others_go_on;
   core_->close();
 }
 
-PyHandle labelled_handle(detail::RegistryCore& core, detail::ModelSlot* slot) {
-  return PyHandle(detail::Hold(slot, core.label(*slot, caller_label())));
+// Only what the registry alone owns: a handle visits its own reference.
+int PyRegistry::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  int result = 0;
+  nb::inst_ptr<PyRegistry>(self)->core()->for_each_object([&](void* object) {
+    if (result == 0) result = visit(static_cast<const PyModel*>(object)->get().ptr(), arg);
+  });
+  return result;
+}
+
+int PyRegistry::clear(PyObject* self) noexcept {
+  nb::inst_ptr<PyRegistry>(self)->close();
+  return 0;
+}
+
+PyHandle labelled_handle(detail::RegistryCore& core, detail::ModelSlot* slot, Label label) {
+  return PyHandle(detail::Hold(slot, core.label(*slot, std::move(label))));
+}
+
+void warn_of_another_loader(detail::ModelSlot& slot, const Origin& asked_with) {
+  Origin& origin = static_cast<const PyModel*>(slot.object)->origin();
+  if (!origin.is_news(asked_with)) return;
+  log(LogLevel::warning, "model '" + slot.key + "' was loaded by " + origin.description() + " and now asked for with " +
+                             asked_with.description() +
+                             ", or with other arguments: it stays as it is. Options that make another model belong "
+                             "into the key");
+}
+
+std::string_view text_of(nb::handle key) {
+  if (!PyUnicode_Check(key.ptr())) {
+    throw nb::type_error("a model's key must be a str");
+  }
+  Py_ssize_t size = 0;
+  const char* const data = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
+  if (data == nullptr) throw nb::python_error();
+  return {data, static_cast<std::size_t>(size)};
 }
 
 void bind_registry(nb::module_& m) {
@@ -235,7 +307,11 @@ void bind_registry(nb::module_& m) {
   m.def("log_to", &log_to_python, "sink"_a);
   m.def("shut_down", &shut_down, "Closes every registry: nothing of remotemedia runs Python afterwards.");
 
-  nb::class_<PyRegistry>(m, "ModelRegistry", nb::is_weak_referenceable())
+  watch_forks();
+  static PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PyRegistry::traverse)},
+                                {Py_tp_clear, reinterpret_cast<void*>(&PyRegistry::clear)},
+                                {0, nullptr}};
+  nb::class_<PyRegistry>(m, "ModelRegistry", nb::is_weak_referenceable(), nb::type_slots(slots))
       .def(nb::init<const RegistryConfig&>(), "config"_a)
       .def(
           "get_or_load",
@@ -276,7 +352,7 @@ void bind_registry(nb::module_& m) {
       .def(
           "__contains__",
           [](const PyRegistry& self, nb::handle key) {
-            return PyUnicode_Check(key.ptr()) && self.core()->contains(text_of(key));
+            return PyUnicode_Check(key.ptr()) != 0 && self.core()->contains(text_of(key));
           },
           "key"_a, nb::sig("def __contains__(self, key: object) -> bool"))
       .def(
@@ -308,17 +384,9 @@ void bind_registry(nb::module_& m) {
           },
           "key"_a, "memory_bytes"_a, "What loading `key` would evict, without doing it.",
           nb::sig("def plan(self, key: str, memory_bytes: int) -> EvictionPlan"))
-      .def(
-          "clear",
-          [](const PyRegistry& self, std::optional<double> timeout) {
-            std::optional<Duration> limit;
-            if (timeout) limit = not_negative(*timeout, "timeout");
-            const nb::gil_scoped_release no_gil;
-            self.core()->clear(limit);
-          },
-          "timeout"_a.none() = nb::none(),
-          "Evicts what nobody holds (pinned too) and returns when its memory is really released;\n"
-          "DeadlineExceeded when that takes longer.");
+      .def("clear", &clear, "timeout"_a.none() = nb::none(),
+           "Evicts what nobody holds (pinned too) and returns when its memory is really released;\n"
+           "DeadlineExceeded when that takes longer.");
 }
 
 }  // namespace remotemedia::python

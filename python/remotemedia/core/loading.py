@@ -4,9 +4,13 @@
 The registry (C++) decides who leads, when the loader may run and who waits for whom. A leader starts its flight, waits
 for its turn, runs the loader and ends the flight: published, failed, or abandoned when the reason is the leader's alone
 (a cancelled event loop), so that the others go on with loaders of their own.
+
+Everything here may be interrupted between any two steps, by Ctrl-C or by an event loop that is closed. What is dropped
+before its end then ends by itself: a call leaves, a lead abandons its flight.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -14,44 +18,29 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
+from _thread import LockType, allocate_lock
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from remotemedia import _core
+from remotemedia.core import arguments as check
 from remotemedia.core.errors import DeadlineExceeded, LoadFailed
+from remotemedia.core.ghosts import Ghosts
 
 _log = logging.getLogger("remotemedia")
 
-_SIGNAL_CHECK_SECONDS = 0.1
-"""How long the main thread waits without looking for Ctrl-C."""
+_LOOP_CHECK_SECONDS = 0.1
+"""How long a thread that blocks its own event loop waits without looking whether the load needs that loop."""
 
 _current_flight: contextvars.ContextVar[_core.Flight | None] = contextvars.ContextVar("current_flight", default=None)
 
 
-class Ghosts:
-    """Models that were evicted but may still be alive with somebody: found again instead of loaded twice."""
-
-    def __init__(self) -> None:
-        self._by_key: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-
-    def remember(self, key: str, model: Any) -> None:
-        """Keeps a weak reference, if the model can have one."""
-        try:
-            self._by_key[key] = model
-        except TypeError:
-            self._by_key.pop(key, None)
-
-    def find(self, key: str) -> Any:
-        """The model if it is alive, else None."""
-        return self._by_key.get(key)
-
-
-class Load:
-    """One call's key, loader and options.
+class Request:
+    """One caller's key, loader and options.
 
     Raises:
-        TypeError: The loader is not callable, or the arguments are no mapping with str keys.
-        ValueError: memory_bytes or timeout is negative.
+        TypeError: The loader is not callable, or an option has the wrong type.
+        ValueError: A number makes no sense.
     """
 
     def __init__(
@@ -66,24 +55,26 @@ class Load:
         timeout: float | None = None,
         progress: Callable[[_core.LoadProgress], None] | None = None,
     ) -> None:
+        self.key = check.text("a model's key", key)
         if not callable(loader):
             raise TypeError(f"the loader of {key!r} must be callable, not {type(loader).__name__}")
-        if memory_bytes is not None and memory_bytes < 0:
-            raise ValueError(f"memory_bytes must not be negative: {memory_bytes}")
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout must be a number of seconds, not negative: {timeout}")
         if progress is not None and not callable(progress):
             raise TypeError(f"progress must be callable, not {type(progress).__name__}")
-        self.key = key
         self.loader = loader
-        self.arguments = dict(arguments or {})
-        self.memory_bytes = memory_bytes or 0
+        self.arguments = {} if arguments is None else check.keywords("arguments", arguments)
+        self.memory_bytes = 0 if memory_bytes is None else check.size("memory_bytes", memory_bytes)
         self.keep_alive = keep_alive
-        self.device = device
+        if keep_alive is not None and not isinstance(keep_alive, str):
+            self.keep_alive = check.seconds("keep_alive", keep_alive)
+        self.device = check.text("device", device)
         self.progress = progress
-        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.deadline: float | None = None
+        if timeout is not None and timeout != float("inf"):
+            self.deadline = time.monotonic() + check.not_negative_seconds("timeout", timeout)
+        self.origin = _core.Origin(loader, self.arguments)
+        self.cancelled_by: asyncio.CancelledError | None = None
 
-    def ask(self, registry: _core.ModelRegistry, notify: Callable[[], object] | None = None) -> _core.Waiter:
+    def ask(self, registry: _core.ModelRegistry, on_answer: Callable[[], object]) -> _core.Call:
         """A place among those who wait."""
         return _core.ask(
             registry,
@@ -92,22 +83,19 @@ class Load:
             self.keep_alive,
             self.device,
             self.progress,
+            self.origin,
             _current_flight.get(),
-            notify,
+            on_answer,
         )
 
     def run(self, report: Callable[..., None]) -> Any:
         """Calls the loader, with `report` as its parameter `progress` if it has one."""
-        try:
-            parameters = inspect.signature(self.loader).parameters
-        except (TypeError, ValueError):  # a callable without a signature
-            return self.loader(**self.arguments)
-        if "progress" in parameters and "progress" not in self.arguments:
+        if "progress" not in self.arguments and _takes_progress(self.loader):
             return self.loader(**self.arguments, progress=report)
         return self.loader(**self.arguments)
 
     def remaining(self) -> float | None:
-        """Seconds until this call gives up."""
+        """Seconds until this caller gives up."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     def too_late(self) -> DeadlineExceeded:
@@ -115,132 +103,175 @@ class Load:
         return DeadlineExceeded(f"{self.key!r} is still loading after the timeout; the load goes on for others")
 
 
-def load(registry: _core.ModelRegistry, ghosts: Ghosts, call: Load) -> Any:
-    """A handle, once this call or another has loaded the model; blocks."""
-    if inspect.iscoroutinefunction(call.loader):
-        raise TypeError(f"the loader of {call.key!r} is a coroutine function: await get_or_load_async instead")
+def load(registry: _core.ModelRegistry, ghosts: Ghosts, request: Request) -> Any:
+    """A handle, once this caller or another has loaded the model; blocks."""
+    label = _core.caller_label()
+    if inspect.iscoroutinefunction(request.loader) and request.key not in registry:
+        raise TypeError(f"the loader of {request.key!r} is a coroutine function: await get_or_load_async instead")
     while True:
-        waiter = call.ask(registry)
-        if waiter.leads and call.deadline is not None:
-            _in_background(call.key, functools.partial(_lead, waiter.flight, ghosts, call, alone=True))
-        elif waiter.leads:
-            _lead(waiter.flight, ghosts, call, alone=False)
-        elif waiter.flight is not None and waiter.flight.loop_thread == threading.get_ident():
-            waiter.leave(registry)
-            raise LoadFailed(
-                f"waiting here for {call.key!r} would block the event loop that loads it: await get_or_load_async"
-            )
-        try:
-            _wait(registry, waiter, call)
-        except BaseException:
-            waiter.leave(registry)
-            raise
-        handle = waiter.take(registry)
+        answered = allocate_lock()
+        answered.acquire()
+        with request.ask(registry, answered.release) as call:
+            lead = call.lead()
+            if lead is not None and request.deadline is None:
+                _lead(lead, ghosts, request)
+            elif lead is not None:
+                _in_background(_lead, lead, ghosts, request)
+            del lead
+            _wait(call, answered, request)
+            handle = call.take(label)
         if handle is not None:
             return handle
 
 
-async def load_async(registry: _core.ModelRegistry, ghosts: Ghosts, call: Load) -> Any:
+async def load_async(registry: _core.ModelRegistry, ghosts: Ghosts, request: Request, label: _core.Label) -> Any:
     """The same on an event loop, which goes on meanwhile."""
     loop = asyncio.get_running_loop()
     while True:
-        answered = asyncio.Event()
-        waiter = call.ask(registry, _waker(loop, answered))
-        if waiter.leads and inspect.iscoroutinefunction(call.loader):
-            task = loop.create_task(_lead_on_loop(waiter.flight, ghosts, call), name=f"load {call.key}")
-            _tasks.add(task)
-            task.add_done_callback(_tasks.discard)
-        elif waiter.leads:
-            _in_background(call.key, functools.partial(_lead, waiter.flight, ghosts, call, alone=True, loop=loop))
-        try:
-            if not waiter.wait(registry, 0):
-                await asyncio.wait_for(answered.wait(), call.remaining())
-        except (TimeoutError, asyncio.TimeoutError):
-            waiter.leave(registry)
-            raise call.too_late() from None
-        except BaseException:
-            waiter.leave(registry)
-            raise
-        handle = waiter.take(registry)
+        answered = loop.create_future()
+        with request.ask(registry, _setter(answered)) as call:
+            lead = call.lead()
+            if lead is not None and inspect.iscoroutinefunction(request.loader):
+                _spawn(loop, _lead_on_loop(lead, ghosts, request), request.key)
+            elif lead is not None:
+                _in_background(_lead, lead, ghosts, request, loop)
+            del lead
+            if not call.done:
+                await _until(answered, request.remaining())
+            if not call.done:
+                raise request.too_late()
+            handle = call.take(label)
         if handle is not None:
             return handle
+        if request.cancelled_by is not None:  # not with its loop, for this goes on: the loader did it
+            raise LoadFailed(f"loading {request.key!r} failed: it was cancelled") from request.cancelled_by
 
 
-_tasks: set[asyncio.Task[None]] = set()
-"""Loads on event loops: asyncio itself holds tasks weakly."""
+def _wait(call: _core.Call, answered: LockType, request: Request) -> None:
+    blocks_loop = _runs_event_loop()
+    while not call.done:
+        if blocks_loop and call.needs_thread(threading.get_ident()):
+            raise LoadFailed(
+                f"waiting here for {request.key!r} would block the event loop that loads it: await get_or_load_async"
+            )
+        remaining = request.remaining()
+        if remaining == 0:
+            raise request.too_late()
+        longest = _LOOP_CHECK_SECONDS if blocks_loop else threading.TIMEOUT_MAX
+        answered.acquire(timeout=longest if remaining is None else min(remaining, longest))
 
 
-def _wait(registry: _core.ModelRegistry, waiter: _core.Waiter, call: Load) -> None:
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    while True:
-        remaining = call.remaining()
-        if in_main_thread:
-            remaining = _SIGNAL_CHECK_SECONDS if remaining is None else min(remaining, _SIGNAL_CHECK_SECONDS)
-        if waiter.wait(registry, remaining):
-            return
-        if call.remaining() == 0:
-            raise call.too_late()
-
-
-def _lead(
-    flight: _core.Flight, ghosts: Ghosts, call: Load, *, alone: bool, loop: asyncio.AbstractEventLoop | None = None
-) -> None:
-    """Runs the loader in this thread. alone: nobody called this thread, so nothing is raised."""
-    turn = threading.Event()
-    flight.start(turn.set)
-    try:
-        turn.wait()
-    except BaseException:
-        flight.abandon()
-        raise
-    if not flight.running:
+async def _until(answered: asyncio.Future[None], seconds: float | None) -> None:
+    if seconds is None:
+        await answered
         return
+    timer = answered.get_loop().call_later(seconds, _set, answered)
     try:
-        model = ghosts.find(call.key)
-        revived = model is not None
-        if not revived:
-            token = _current_flight.set(flight)
-            try:
-                model = call.run(flight.report)
-                if loop is not None and inspect.isawaitable(model):
-                    model = asyncio.run_coroutine_threadsafe(_awaited(model), loop).result()
-            finally:
-                _current_flight.reset(token)
-        _publish(flight, ghosts, call, model, revived)
-    except Exception as error:  # noqa: BLE001 - it reaches every waiter
-        flight.fail(_reason(error), error)
+        await answered
+    finally:
+        timer.cancel()
+
+
+def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Runs the loader in this thread. What it gives to be awaited goes on, on the loop."""
+    turn = allocate_lock()
+    turn.acquire()
+    try:
+        lead.start(turn.release)
+        turn.acquire()
+    except BaseException:
+        lead.abandon()
+        raise
+    if not lead.running:
+        return
+    token = _current_flight.set(lead.flight)
+    try:
+        if _publish_ghost(lead, ghosts, request):
+            return
+        model = [request.run(lead.report)]
+        if loop is not None and inspect.isawaitable(model[0]):
+            _hand_over(lead, ghosts, request, model, loop)
+        else:
+            _publish(lead, ghosts, request, model)
     except BaseException as error:
-        flight.fail(_reason(error), error)
-        if not alone:
+        lead.fail(_reason(error), error)
+        if not isinstance(error, Exception):
+            raise
+    finally:
+        _current_flight.reset(token)
+
+
+async def _lead_on_loop(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
+    """The same as a task of a loop."""
+    turn = asyncio.get_running_loop().create_future()
+    try:
+        lead.start(_setter(turn))
+        await turn
+    except BaseException:
+        lead.abandon()
+        raise
+    if not lead.running:
+        return
+    _current_flight.set(lead.flight)
+    await _await_model(lead, ghosts, request)
+
+
+async def _await_model(
+    lead: _core.Lead, ghosts: Ghosts, request: Request, awaitable: list[Awaitable[Any]] | None = None
+) -> None:
+    """awaitable: what the loader gave, if it was called already."""
+    lead.set_loop_thread(threading.get_ident())
+    try:
+        if awaitable is None and _publish_ghost(lead, ghosts, request):
+            return
+        model = [await (request.run(lead.report) if awaitable is None else awaitable.pop())]
+        _publish(lead, ghosts, request, model)
+    except asyncio.CancelledError as error:
+        request.cancelled_by = error
+        lead.abandon()
+        raise
+    except GeneratorExit:  # the loop was closed
+        lead.abandon()
+        raise
+    except BaseException as error:
+        lead.fail(_reason(error), error)
+        if not isinstance(error, Exception):
             raise
 
 
-async def _lead_on_loop(flight: _core.Flight, ghosts: Ghosts, call: Load) -> None:
-    loop = asyncio.get_running_loop()
-    flight.loop_thread = threading.get_ident()
-    turn = asyncio.Event()
-    flight.start(_waker(loop, turn))
+def _hand_over(
+    lead: _core.Lead, ghosts: Ghosts, request: Request, awaitable: list[Any], loop: asyncio.AbstractEventLoop
+) -> None:
+    """From a thread to the loop of the caller."""
+
+    def go_on() -> None:
+        _spawn(loop, _await_model(lead, ghosts, request, awaitable), request.key)
+
     try:
-        await turn.wait()
-        if not flight.running:
-            return
-        model = ghosts.find(call.key)
-        revived = model is not None
-        if not revived:
-            _current_flight.set(flight)
-            model = await call.run(flight.report)
-        _publish(flight, ghosts, call, model, revived)
-    except (asyncio.CancelledError, GeneratorExit):
-        flight.abandon()
-        raise
-    except Exception as error:  # noqa: BLE001 - it reaches every waiter
-        flight.fail(_reason(error), error)
-    except BaseException as error:
-        flight.fail(_reason(error), error)
-        raise
+        loop.call_soon_threadsafe(go_on)
+    except RuntimeError:  # the loop was closed
+        lead.abandon()
+        if inspect.iscoroutine(awaitable[0]):
+            awaitable.pop().close()
 
 
-def _publish(flight: _core.Flight, ghosts: Ghosts, call: Load, model: Any, revived: bool) -> None:
+def _publish_ghost(lead: _core.Lead, ghosts: Ghosts, request: Request) -> bool:
+    found = ghosts.find(request.key)
+    if found is not None:
+        model, origin = found
+        lead.publish(model, *_described(model[0]), revived=True, origin=origin)
+    return found is not None
+
+
+def _publish(lead: _core.Lead, ghosts: Ghosts, request: Request, model: list[Any]) -> None:
+    """Takes the model out of the list: nothing here keeps it when it is published."""
+    description = _described(model[0])
+    ghosts.remember(request.key, model[0], request.origin)
+    lead.publish(model, *description, revived=False, origin=request.origin)
+
+
+def _described(model: Any) -> tuple[int | None, str]:
+    """The model's bytes and id, as far as it knows them."""
     if model is None:
         raise ValueError("the loader returned None")
     if inspect.iscoroutine(model):
@@ -251,28 +282,75 @@ def _publish(flight: _core.Flight, ghosts: Ghosts, call: Load, model: Any, reviv
     if not isinstance(memory_bytes, int) or memory_bytes < 0:
         memory_bytes = None
     model_id = getattr(model, "model_id", None)
-    ghosts.remember(call.key, model)
-    flight.publish(model, memory_bytes, model_id if isinstance(model_id, str) else "", revived)
+    return memory_bytes, model_id if isinstance(model_id, str) else ""
+
+
+def _takes_progress(loader: Callable[..., Any]) -> bool:
+    if isinstance(loader, functools.partial) and "progress" in loader.keywords:
+        return False
+    try:
+        parameter = inspect.signature(loader).parameters.get("progress")
+    except (TypeError, ValueError):  # a callable without a signature
+        return False
+    return parameter is not None and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
 
 
 def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-async def _awaited(model: Awaitable[Any]) -> Any:
-    return await model
+def _runs_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
-def _waker(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> Callable[[], None]:
-    def wake() -> None:
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _setter(future: asyncio.Future[None]) -> Callable[[], None]:
+    """Sets a future from any thread."""
+
+    def set_soon() -> None:
         try:
-            loop.call_soon_threadsafe(event.set)
+            future.get_loop().call_soon_threadsafe(_set, future)
         except RuntimeError:
             _log.debug("an event loop was closed before its model was loaded")
 
-    return wake
+    return set_soon
 
 
-def _in_background(key: str, lead: Callable[[], None]) -> None:
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(lead,), name=f"load {key}", daemon=True).start()
+def _spawn(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None], key: str) -> None:
+    """A task that lives until it is done or its loop is closed. A loop holds its tasks weakly, its timers not."""
+    task = loop.create_task(coroutine, name=f"load {key}")
+    keeper = weakref.ref(loop.call_later(check.LONGEST_SECONDS, _keep, task))
+
+    def let_go(_: asyncio.Task[None]) -> None:
+        timer = keeper()
+        if timer is not None:
+            timer.cancel()
+
+    task.add_done_callback(let_go)
+
+
+def _keep(_: object) -> None:
+    """What a timer is set for that only holds something."""
+
+
+def _in_background(lead: Callable[..., None], flight: _core.Lead, *rest: Any) -> None:
+    """Leads in a thread of its own; an interrupt there is the waiters' to hear of."""
+
+    def run() -> None:
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            lead(flight, *rest)
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), name="load", daemon=True)
+    try:
+        thread.start()
+    except BaseException:
+        flight.abandon()
+        raise

@@ -3,9 +3,11 @@
 
 import atexit
 import enum
+import functools
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
@@ -19,7 +21,9 @@ from remotemedia._core import (
     RegistryEvent,
     RegistryMetrics,
 )
+from remotemedia.core import arguments as check
 from remotemedia.core import errors, loading
+from remotemedia.core.ghosts import Ghosts
 
 __all__ = [
     "EvictionPlan",
@@ -75,7 +79,8 @@ class RegistryConfig:
         failed_load_ttl_seconds: How long a failed load is remembered and answered with the same error.
 
     Raises:
-        ValueError: By ModelRegistry, for a limit that makes no sense.
+        TypeError: A limit has the wrong type.
+        ValueError: A limit makes no sense.
     """
 
     ttl_seconds: float | None = 30.0
@@ -86,6 +91,24 @@ class RegistryConfig:
     max_concurrent_loads: int = 1
     min_residency_seconds: float = 0.0
     failed_load_ttl_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.ttl_seconds is not None:
+            check.seconds("ttl_seconds", self.ttl_seconds)
+        if self.max_memory_bytes is not None:
+            check.size("max_memory_bytes", self.max_memory_bytes)
+        if self.max_models is not None:
+            check.size("max_models", self.max_models, least=1)
+        check.size("max_concurrent_loads", self.max_concurrent_loads, least=1)
+        for name in ("cleanup_interval_seconds", "min_residency_seconds", "failed_load_ttl_seconds"):
+            check.not_negative_seconds(name, getattr(self, name))
+        if self.cleanup_interval_seconds == 0:
+            raise errors.InvalidArgument("cleanup_interval_seconds must be more than zero")
+        policies = [policy.value for policy in EvictionPolicy]
+        if check.text("eviction_policy", self.eviction_policy) not in policies:
+            raise errors.InvalidArgument(
+                f"eviction_policy {self.eviction_policy!r} is unknown: it is one of {', '.join(policies)}"
+            )
 
 
 class ModelRegistry(_core.ModelRegistry):
@@ -102,20 +125,20 @@ class ModelRegistry(_core.ModelRegistry):
 
     def __init__(self, config: RegistryConfig | None = None) -> None:
         config = config or RegistryConfig()
-        policy = config.eviction_policy
         super().__init__(
             _core.make_config(
                 config.ttl_seconds,
                 config.max_memory_bytes,
                 config.max_models,
-                policy.value if isinstance(policy, EvictionPolicy) else policy,
+                EvictionPolicy(config.eviction_policy).value,
                 config.cleanup_interval_seconds,
                 config.max_concurrent_loads,
                 config.min_residency_seconds,
                 config.failed_load_ttl_seconds,
             )
         )
-        self._ghosts = loading.Ghosts()
+        self._ghosts = Ghosts()
+        self._listeners: set[functools.partial[None]] = set()
 
     def _load(
         self,
@@ -129,7 +152,7 @@ class ModelRegistry(_core.ModelRegistry):
         progress: Callable[[LoadProgress], None] | None,
     ) -> ModelHandle[Any]:
         """What get_or_load does when it is not a plain hit."""
-        call = loading.Load(
+        request = loading.Request(
             key,
             loader,
             arguments=arguments,
@@ -139,7 +162,7 @@ class ModelRegistry(_core.ModelRegistry):
             timeout=timeout,
             progress=progress,
         )
-        return loading.load(self, self._ghosts, call)  # type: ignore[no-any-return]
+        return loading.load(self, self._ghosts, request)  # type: ignore[no-any-return]
 
     @overload
     async def get_or_load_async(
@@ -147,7 +170,9 @@ class ModelRegistry(_core.ModelRegistry):
     ) -> ModelHandle[T]: ...
     @overload
     async def get_or_load_async(self, key: str, loader: Callable[..., T], **options: Any) -> ModelHandle[T]: ...
-    async def get_or_load_async(self, key: str, loader: Callable[..., Any], **options: Any) -> ModelHandle[Any]:
+    def get_or_load_async(
+        self, key: str, loader: Callable[..., Any], **options: Any
+    ) -> Coroutine[Any, Any, ModelHandle[Any]]:
         """As get_or_load, without blocking the event loop; the loader may be a coroutine function.
 
         A coroutine loader runs as a task of this loop, any other in a thread of its own. Cancelling the caller does
@@ -158,8 +183,45 @@ class ModelRegistry(_core.ModelRegistry):
             loader: Called with `arguments`.
             **options: As get_or_load.
         """
-        call = loading.Load(key, loader, **options)
-        return await loading.load_async(self, self._ghosts, call)  # type: ignore[no-any-return]
+        # Who asks is known now: a task that awaits this has other callers.
+        request = loading.Request(key, loader, **options)
+        return loading.load_async(self, self._ghosts, request, _core.caller_label())
+
+    def subscribe(self, listener: Callable[[RegistryEvent], None]) -> Callable[[], None]:
+        """Calls listener for every event, on the registry's own thread; returns what ends that.
+
+        A listener that raises is logged and goes on being called.
+
+        Args:
+            listener: May use the registry, but neither load what is not there nor call clear: both would wait for the
+                thread that it runs on.
+
+        Raises:
+            TypeError: The listener is not callable.
+        """
+        if not callable(listener):
+            raise TypeError(f"a listener must be callable, not {type(listener).__name__}")
+        # C++ has a weak reference, so that the garbage collector sees a listener that refers to its registry.
+        listeners = self._listeners
+        kept = functools.partial(listener)
+        listeners.add(kept)
+        reference = weakref.ref(kept)
+        del kept
+
+        def hear(event: RegistryEvent) -> None:
+            heard_by = reference()
+            if heard_by is not None:
+                heard_by(event)
+
+        end = super().subscribe(hear)
+
+        def stop() -> None:
+            end()
+            ended = reference()
+            if ended is not None:
+                listeners.discard(ended)
+
+        return stop
 
 
 _shared: ModelRegistry | None = None
@@ -225,12 +287,12 @@ async def get_or_load_async(
 async def get_or_load_async(
     key: str, loader: Callable[..., T], *, scope: str = "process", **options: Any
 ) -> ModelHandle[T]: ...
-async def get_or_load_async(
+def get_or_load_async(
     key: str, loader: Callable[..., Any], *, scope: str = "process", **options: Any
-) -> ModelHandle[Any]:
+) -> Coroutine[Any, Any, ModelHandle[Any]]:
     """get_or_load without blocking the event loop; the loader may be a coroutine function."""
     _check_scope(scope)
-    return await registry().get_or_load_async(key, loader, **options)
+    return registry().get_or_load_async(key, loader, **options)
 
 
 def _check_scope(scope: str) -> None:

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gil.h"
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "remotemedia/platform/fork.h"
+
+namespace remotemedia::python {
+namespace {
+
+std::atomic<bool> closed{false};
+std::atomic<int> inside{0};
+std::thread::id last_thread;  // written before `closed`
+
+bool enter() noexcept {
+  inside.fetch_add(1);
+  if (!closed.load() || std::this_thread::get_id() == last_thread) return true;
+  inside.fetch_sub(1);
+  return false;
+}
+
+void leave() noexcept {
+  inside.fetch_sub(1);
+  if (closed.load()) inside.notify_all();
+}
+
+}  // namespace
+
+AnyThreadGil::AnyThreadGil() noexcept {
+  if (Py_IsInitialized() == 0 || !enter()) return;
+  gil_.emplace();
+}
+
+AnyThreadGil::~AnyThreadGil() {
+  if (!gil_) return;
+  gil_.reset();
+  leave();
+}
+
+NoGil::~NoGil() {
+  if (!enter()) std::promise<void>().get_future().wait();  // for ever
+  PyEval_RestoreThread(state_);
+  leave();
+}
+
+void watch_forks() {
+  at_fork([] {}, [] {}, [] { inside.store(0); });  // the others are the parent's
+}
+
+void keep_gil_to_this_thread() {
+  last_thread = std::this_thread::get_id();
+  closed.store(true);
+  const nanobind::gil_scoped_release others_go_on;
+  for (int others = inside.load(); others > 0; others = inside.load()) inside.wait(others);
+}
+
+}  // namespace remotemedia::python

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The GIL for C++ threads, and without it for Python's. CPython before 3.14 ends a thread that asks for the GIL once
+// the interpreter goes, by unwinding it, which C++ frames turn into the end of the process: so nobody may ask then.
+
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <optional>
+
+namespace remotemedia::python {
+
+/// The GIL, from any thread. False once the interpreter goes: then nothing of Python may be touched.
+class AnyThreadGil {
+ public:
+  AnyThreadGil() noexcept;
+  AnyThreadGil(const AnyThreadGil&) = delete;
+  AnyThreadGil& operator=(const AnyThreadGil&) = delete;
+  ~AnyThreadGil();
+
+  explicit operator bool() const noexcept { return gil_.has_value(); }
+
+ private:
+  std::optional<nanobind::gil_scoped_acquire> gil_;
+};
+
+/// For what waits for another thread. A thread that would take the GIL again when the interpreter goes stays here.
+class NoGil {
+ public:
+  NoGil() noexcept : state_(PyEval_SaveThread()) {}
+  NoGil(const NoGil&) = delete;
+  NoGil& operator=(const NoGil&) = delete;
+  ~NoGil();
+
+ private:
+  PyThreadState* state_;
+};
+
+/// Once, before any of the above.
+void watch_forks();
+
+/// From now on only this thread gets the GIL through the classes above. Returns when all others have let go of it.
+/// With the GIL.
+void keep_gil_to_this_thread();
+
+}  // namespace remotemedia::python
