@@ -64,7 +64,7 @@ class Node:
             self.name = name
         if "session_ttl" in config:
             self.session_ttl = config["session_ttl"]
-        if self.session_ttl is not None and self.session_ttl < 0:
+        if self.session_ttl is not None and not self.session_ttl >= 0:
             raise ValueError(f"session_ttl must be a number of seconds or None, not {self.session_ttl!r}")
 
     def initialize(self) -> Awaitable[None] | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from remotemedia.core.errors import Cancelled
 from remotemedia.nodes.node import Node
 from remotemedia.pipeline.clock import Clock
 from remotemedia.pipeline.graph import Graph
-from remotemedia.pipeline.inbox import Inbox
+from remotemedia.pipeline.inbox import Arrival, Inbox
 from remotemedia.pipeline.node_runner import ItemRunner, NodeRunner
 from remotemedia.pipeline.session_runner import SessionRunner, keeps_sessions
 from remotemedia.pipeline.source import SourceRunner, Stream
@@ -23,7 +22,10 @@ _log = logging.getLogger("remotemedia.pipeline")
 
 
 class Run:
-    """One stream through initialised nodes: a task and a bounded inbox for each node, and one for the source.
+    """One stream through initialised nodes: a task and a bounded inbox for each node, and a task for the source.
+
+    Works inside `async with`. No async generator: an event loop that shuts down closes all of these at once, and those
+    within others could not be.
 
     Args:
         graph: The nodes and what follows what; not changed meanwhile.
@@ -48,31 +50,32 @@ class Run:
         self._stopping = False
         self._cancelled = False
 
-    async def results(self) -> AsyncGenerator[Any, None]:
-        """Does it.
+    async def __aenter__(self) -> None:
+        """Sets everything to work."""
+        for name, runner, outputs in self._work:
+            self._tasks.append(asyncio.create_task(self._guard(name, runner, outputs), name=f"remotemedia {name}"))
 
-        Yields:
-            The results of the nodes that nothing follows, as they come.
+    async def next(self) -> Arrival | None:
+        """The next result of the nodes that nothing follows, as they come; None after the last.
 
         Raises:
             Exception: The first that a node or the source raised, after the results that were waiting.
         """
-        complete = False
-        try:
-            for name, runner, outputs in self._work:
-                self._tasks.append(asyncio.create_task(self._guard(name, runner, outputs), name=f"remotemedia {name}"))
-            while (arrival := await self._results.get()) is not None:
-                yield arrival.item
-            complete = True
-        finally:
+        arrival = await self._results.get()
+        if arrival is None and self._failure is not None:
             await uncancelled(self._stop())
-            if not complete and self._failure is not None and not self._cancelled:
-                _log.error("a node failed when its results were no longer asked for", exc_info=self._failure)
-        if self._failure is not None:
+            failure, self._failure = self._failure, None
             try:
-                raise self._failure
+                raise failure
             finally:
-                self._failure = None
+                del failure  # its traceback holds this frame
+        return arrival
+
+    async def __aexit__(self, *raised: object) -> None:
+        """Ends all work and returns when nothing of it is left."""
+        await uncancelled(self._stop())
+        if self._failure is not None and not self._cancelled:
+            _log.error("a node failed when its results were no longer asked for", exc_info=self._failure)
 
     async def _guard(self, name: str, runner: SourceRunner | NodeRunner, outputs: Sequence[Inbox]) -> None:
         """Runs one node. Its end is told to those who follow; its failure stops all before any of them runs on."""
@@ -85,7 +88,7 @@ class Run:
                 cancelled.__cause__ = error
                 self._fail(cancelled)
             raise
-        except Exception as error:  # noqa: BLE001 - results() raises it
+        except Exception as error:  # noqa: BLE001 - next() raises it
             self._fail(error)
         except BaseException as error:
             self._fail(error)

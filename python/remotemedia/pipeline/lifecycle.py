@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
 from remotemedia.nodes.node import Node
@@ -39,20 +38,19 @@ class Lifecycle:
         with self._lock:
             return self._users > 0 or self._change is not None
 
-    @contextlib.asynccontextmanager
-    async def use(self) -> AsyncIterator[None]:
-        """Uses the nodes: acquire, and release whatever happens."""
+    async def __aenter__(self) -> None:
+        """Acquires."""
         await self.acquire()
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Releases. What cleanup raises when there is an error already is a note on that one."""
         try:
-            yield
-        except BaseException as error:
-            try:
-                await self.release()
-            except Exception as cleanup_error:  # noqa: BLE001 - the run failed first, and that is raised
-                add_note(error, f"and then cleanup failed: {cleanup_error!r}")
-                _log.exception("cleanup failed after the run had failed")
-            raise
-        await self.release()
+            await self.release()
+        except Exception as cleanup_error:
+            if error is None:
+                raise
+            add_note(error, f"and then cleanup failed: {cleanup_error!r}")
+            _log.exception("cleanup failed after the run had failed")
 
     async def acquire(self) -> None:
         """Returns when the nodes are initialised; counts one user more.

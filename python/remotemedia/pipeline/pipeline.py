@@ -146,7 +146,7 @@ class Pipeline:
     @contextlib.asynccontextmanager
     async def managed_execution(self) -> AsyncIterator[Pipeline]:
         """Keeps the nodes initialised inside `async with`, for any number of runs."""
-        async with self._lifecycle.use():
+        async with self._lifecycle:
             yield self
 
     def process(self, stream: Any) -> AsyncGenerator[Any, None]:
@@ -187,8 +187,7 @@ class Pipeline:
             return [result async for result in results]
 
     async def _process(self, stream: Stream) -> AsyncGenerator[Any, None]:
-        async with self._lifecycle.use():
-            run = Run(self._graph, stream, queue_size=self._queue_size, clock=self._clock)
-            async with contextlib.aclosing(run.results()) as results:
-                async for result in results:
-                    yield result
+        run = Run(self._graph, stream, queue_size=self._queue_size, clock=self._clock)
+        async with self._lifecycle, run:
+            while (arrival := await run.next()) is not None:
+                yield arrival.item

@@ -44,10 +44,10 @@ class SessionRunner(NodeRunner):
                 await self._end_expired(arrival.time)
                 self._begin(arrival.item)
                 await self._process(arrival.item)
-            while (session := self._sessions.take_any()) is not None:
+            for session in self._sessions.all():
                 await self._end(session)
         finally:
-            while (session := self._sessions.take_any()) is not None:
+            for session in self._sessions.all():
                 await self._abandon(session)
 
     async def _next(self) -> Arrival | None:
@@ -88,10 +88,11 @@ class SessionRunner(NodeRunner):
         self._sessions.used(session, self._clock.now())
 
     async def _end_expired(self, now: float) -> None:
-        while (session := self._sessions.take_expired(now)) is not None:
+        while (session := self._sessions.expired(now)) is not None:
             await self._end(session)
 
     async def _end(self, session: OpenSession) -> None:
+        self._sessions.remove(session)
         try:
             if self._finish is not None:
                 arguments = (session.state,) if takes(self._finish, "session", position=0) else ()
@@ -111,7 +112,7 @@ class SessionRunner(NodeRunner):
         """Closes a session whose run ends early. That has its reason already, so what goes wrong here is logged."""
         try:
             await call(self._node.close_session, session.key, session.state, thread=self._thread)
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - why the run ends is raised
             _log.exception("close_session(%r) of node %r failed", session.key, self._node.name)
 
     def _name(self, error: BaseException, phase: Phase, session: OpenSession) -> None:

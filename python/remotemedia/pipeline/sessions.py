@@ -19,12 +19,14 @@ class OpenSession:
         session_id: As its first item had it.
         state: What open_session returned.
         used: When its last item was done.
+        number: Of those opened, counted from 0.
     """
 
     key: str
     session_id: str | None
     state: Any
     used: float
+    number: int = 0
 
 
 class SessionTable:
@@ -37,6 +39,7 @@ class SessionTable:
     def __init__(self, ttl: float | None) -> None:
         self._ttl = ttl
         self._sessions: dict[str, OpenSession] = {}
+        self._opened = 0
 
     def get(self, key: str) -> OpenSession | None:
         """The open session, if it is open."""
@@ -44,21 +47,27 @@ class SessionTable:
 
     def add(self, session: OpenSession) -> None:
         """Opens a session."""
+        session.number = self._opened
+        self._opened += 1
         self._sessions[session.key] = session
+
+    def remove(self, session: OpenSession) -> None:
+        """Takes a session out."""
+        del self._sessions[session.key]
 
     def used(self, session: OpenSession, now: float) -> None:
         """An item of session is done."""
         session.used = now
         self._sessions[session.key] = self._sessions.pop(session.key)
 
-    def take_expired(self, now: float) -> OpenSession | None:
-        """Removes and returns a session that has expired, the one idle longest."""
+    def expired(self, now: float) -> OpenSession | None:
+        """The session idle longest, if it has expired."""
         expiry = self.next_expiry()
-        return self.take_any() if expiry is not None and expiry <= now else None
+        return next(iter(self._sessions.values())) if expiry is not None and expiry <= now else None
 
-    def take_any(self) -> OpenSession | None:
-        """Removes and returns a session, the one idle longest."""
-        return self._sessions.pop(next(iter(self._sessions))) if self._sessions else None
+    def all(self) -> list[OpenSession]:
+        """All sessions, in the order in which they were opened."""
+        return sorted(self._sessions.values(), key=lambda session: session.number)
 
     def next_expiry(self) -> float | None:
         """When the next session expires, if nothing comes for it."""

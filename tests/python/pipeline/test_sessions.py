@@ -43,6 +43,7 @@ class Count(Node):
 def test_sessions_that_take_turns_keep_their_own_state_and_order() -> None:
     node = Count()
     results = Pipeline([node]).run([text("a", "1"), text("b", "2"), text("c", "1"), text("d", "2"), text("e", "1")])
+    assert [item.payload for item in results[5:]] == ["sum=3", "sum=2"], "sessions end in the order of their opening"
     of_session = {key: [item.payload for item in results if item.session_id == key] for key in ("1", "2")}
     assert of_session == {"1": ["a1", "c2", "e3", "sum=3"], "2": ["b1", "d2", "sum=2"]}
     assert node.opened == ["1", "2"]
@@ -183,7 +184,7 @@ async def test_a_session_without_an_item_for_its_ttl_is_finished_and_closed_whil
     feed.queue.put_nowait(text("d", "t"))
     feed.queue.put_nowait(None)
     rest = [(item.session_id, item.payload) async for item in results]
-    assert rest == [("s", "c1"), ("t", "d2"), ("s", "sum=1"), ("t", "sum=2")]
+    assert rest == [("s", "c1"), ("t", "d2"), ("t", "sum=2"), ("s", "sum=1")]
     assert node.opened == ["s", "t", "s"]
 
 
@@ -241,9 +242,10 @@ async def test_without_a_ttl_a_session_never_expires() -> None:
     assert [item.payload async for item in results] == ["sum=2"]
 
 
-def test_a_negative_ttl_is_refused() -> None:
+@pytest.mark.parametrize("ttl", [-1, float("nan")])
+def test_a_ttl_that_is_no_time_is_refused(ttl: float) -> None:
     with pytest.raises(ValueError, match="session_ttl"):
-        Count(session_ttl=-1)
+        Count(session_ttl=ttl)
 
 
 async def test_an_abandoned_run_closes_its_sessions_without_finishing_them() -> None:

@@ -77,6 +77,27 @@ async def test_breaking_out_of_the_loop_stops_nodes_and_source() -> None:
     assert source.closed.is_set()
 
 
+@pytest.mark.parametrize("kind", ["sync", "asynchronous"])
+@pytest.mark.parametrize("held", [False, True])
+def test_a_run_left_behind_when_the_loop_ends_is_stopped_quietly(
+    kind: str, held: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, node = Source(), Cleaned()
+    left: list[Any] = []
+
+    async def leave() -> None:
+        results = Pipeline([node, EchoNode()]).process(getattr(source, kind)())
+        if held:
+            left.append(results)
+        async for _ in results:
+            break
+
+    asyncio.run(leave())
+    assert source.closed.is_set()
+    assert node.cleaned == 1
+    assert caplog.records == []
+
+
 async def test_cancelling_the_task_that_iterates_stops_nodes_and_source() -> None:
     source, node = Source(), Cleaned()
     first = asyncio.Event()
