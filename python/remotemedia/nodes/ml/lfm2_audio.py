@@ -178,13 +178,10 @@ class LFM2AudioNode(Node):
             if self._parts is None:
                 raise RuntimeError(f"{self.name}: initialize() comes before process()")
             turn = await asyncio.to_thread(session.begin, question, self._parts, self._generation)
-            fields = {"session_id": item.session_id, "metadata": dict(item.metadata)}
             try:
                 while (said := await asyncio.to_thread(turn.next_item)) is not None:
-                    if isinstance(said, str):
-                        yield RuntimeData.text(said, **fields)
-                    else:
-                        yield RuntimeData.audio(said, SAMPLE_RATE, **fields)
+                    answer = RuntimeData.text(said) if isinstance(said, str) else RuntimeData.audio(said, SAMPLE_RATE)
+                    yield answer.replace(session_id=item.session_id, metadata=dict(item.metadata))
             finally:
                 turn.stop()
                 await asyncio.shield(asyncio.to_thread(session.end, turn))
