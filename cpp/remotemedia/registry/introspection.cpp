@@ -60,7 +60,7 @@ LoadPlan RegistryCore::plan(std::string_view key, std::size_t memory_bytes) cons
   const Book models = book();
   const EvictionLimits limits{config_.eviction_policy, config_.max_models, config_.max_memory_bytes,
                               config_.min_residency};
-  const EvictionPlan plan = plan_eviction(models.entries, limits, memory_bytes, clock_.coarse_now());
+  const EvictionPlan plan = plan_eviction(models.entries, limits, memory_bytes, clock_.now());
   answer.fits = plan.fits;
   for (const std::size_t i : plan.victims) answer.victims.push_back(models.slots[i]->key);
   for (const std::size_t i : plan.blockers) answer.blocked_by.push_back(models.slots[i]->key);

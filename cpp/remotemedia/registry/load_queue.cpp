@@ -98,7 +98,7 @@ void RegistryCore::approve(const std::shared_ptr<Flight>& flight, Deferred& defe
   const Book models = book();
   const EvictionLimits limits{config_.eviction_policy, config_.max_models, config_.max_memory_bytes,
                               config_.min_residency};
-  const EvictionPlan plan = plan_eviction(models.entries, limits, flight->memory_bytes, clock_.coarse_now());
+  const EvictionPlan plan = plan_eviction(models.entries, limits, flight->memory_bytes, clock_.now());
   if (!plan.fits) {
     end_unpublished(*flight, Waiter::Answer::error, out_of_memory(*flight, models, plan), false, deferred);
     return;
