@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from remotemedia.core.errors import InvalidTensor, PlatformNotSupported
 from remotemedia.core.model_registry import ModelRegistry
@@ -24,8 +24,6 @@ from remotemedia.nodes.runtime_data import RuntimeData
 
 if TYPE_CHECKING:
     import torch
-
-T = TypeVar("T")
 
 
 @register_node("LFM2AudioNode")
@@ -127,22 +125,21 @@ class LFM2AudioNode(Node):
             return
         repo, revision, dtype, device = self._source
         checkpoint = await asyncio.to_thread(Lfm2Checkpoint.find, repo, revision=revision, dtype=dtype, device=device)
+        wanted: list[tuple[str, Callable[[], Any], int | None]] = [
+            (checkpoint.model_key, checkpoint.load_model, checkpoint.model_bytes),
+            (checkpoint.processor_key, checkpoint.load_processor, None),
+        ]
+        if not self._generation.text_only:
+            wanted.append((checkpoint.vocoder_key, checkpoint.load_vocoder, checkpoint.vocoder_bytes))
         registry = self._registry or process_registry()
         with ExitStack() as holds:
-
-            async def hold(key: str, load: Callable[[], T], memory_bytes: int | None = None) -> T:
+            parts = []
+            for key, load, memory_bytes in wanted:
                 handle = await registry.get_or_load_async(
                     key, load, device=checkpoint.device, memory_bytes=memory_bytes, keep_alive=self._keep_alive
                 )
-                return holds.enter_context(handle).model
-
-            self._parts = Parts(
-                model=await hold(checkpoint.model_key, checkpoint.load_model, checkpoint.model_bytes),
-                processor=await hold(checkpoint.processor_key, checkpoint.load_processor),
-                vocoder=None
-                if self._generation.text_only
-                else await hold(checkpoint.vocoder_key, checkpoint.load_vocoder, checkpoint.vocoder_bytes),
-            )
+                parts.append(holds.enter_context(handle).model)
+            self._parts = Parts(*parts)
             self._holds = holds.pop_all()
 
     async def cleanup(self) -> None:

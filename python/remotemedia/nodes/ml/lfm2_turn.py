@@ -45,7 +45,7 @@ class Parts:
 
     model: SharedModel
     processor: LFM2AudioProcessor
-    vocoder: Vocoder | None
+    vocoder: Vocoder | None = None
 
 
 class Turn:
