@@ -166,7 +166,10 @@ void bind_loading(nb::module_& m) {
   nb::class_<PyLabel>(m, "Label", "Who asks.");
   m.def("caller_label", [] { return PyLabel{caller_label()}; });
 
-  nb::class_<Origin>(m, "Origin", "Which loader makes a model, with which arguments.")
+  static PyType_Slot origin_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&Origin::traverse)},
+                                       {Py_tp_clear, reinterpret_cast<void*>(&Origin::clear)},
+                                       {0, nullptr}};
+  nb::class_<Origin>(m, "Origin", nb::type_slots(origin_slots), "Which loader makes a model, with which arguments.")
       .def(nb::init<nb::handle, nb::handle>(), "loader"_a, "arguments"_a.none(),
            nb::sig(
                "def __init__(self, loader: collections.abc.Callable[..., object], arguments: dict[str, typing.Any] | "

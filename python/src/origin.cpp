@@ -91,6 +91,28 @@ bool Origin::is_news(const Origin& other) {
   return true;
 }
 
+int Origin::visit_all(visitproc visit, void* arg) const noexcept {
+  Py_VISIT(loader_.ptr());
+  Py_VISIT(arguments_.ptr());
+  for (const Origin& other : told_of_) {
+    if (const int result = other.visit_all(visit, arg)) return result;
+  }
+  return 0;
+}
+
+int Origin::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  return nb::inst_ready(self) ? nb::inst_ptr<Origin>(self)->visit_all(visit, arg) : 0;
+}
+
+int Origin::clear(PyObject* self) noexcept {
+  Origin& origin = *nb::inst_ptr<Origin>(self);
+  origin.loader_ = nb::none();
+  origin.arguments_ = nb::dict();
+  origin.told_of_.clear();
+  return 0;
+}
+
 std::string Origin::description() const {
   if (nb::isinstance<nb::str>(loader_)) return nb::cast<std::string>(loader_);
   if (PyType_Check(loader_.ptr())) return nb::cast<std::string>(nb::str(loader_.attr("__qualname__")));

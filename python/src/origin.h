@@ -30,7 +30,12 @@ class Origin {
   /// The loader, as people know it.
   std::string description() const;
 
+  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
+  static int clear(PyObject* self) noexcept;
+
  private:
+  int visit_all(visitproc visit, void* arg) const noexcept;
+
   nanobind::object loader_;   // a function's code, a class, or the name of another callable
   nanobind::dict arguments_;  // by name; those that the loader was bound to, by position
   bool without_arguments_ = false;
