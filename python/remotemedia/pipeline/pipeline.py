@@ -58,15 +58,19 @@ class Pipeline:
             self.add_node(node)
 
     @staticmethod
-    def from_manifest(manifest: str | os.PathLike[str] | Mapping[str, Any]) -> Pipeline:
+    def from_manifest(manifest: str | os.PathLike[str] | Mapping[str, Any], *, queue_size: int = 16) -> Pipeline:
         """Makes a pipeline from a manifest of version 1, a mapping or the path of a JSON or YAML file.
+
+        Args:
+            manifest: The mapping or the path.
+            queue_size: As the pipeline's.
 
         Raises:
             ManifestError: If it is not one, with what is wrong and where; a ValueError.
             FileNotFoundError: If there is no such file.
         """
         content = read_manifest(manifest)
-        pipeline = Pipeline()
+        pipeline = Pipeline(queue_size=queue_size)
         pipeline._graph = build_graph(content)
         pipeline._lifecycle = Lifecycle(pipeline._graph.nodes.values())
         pipeline.metadata = dict(content.get("metadata") or {})

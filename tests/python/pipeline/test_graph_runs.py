@@ -51,13 +51,14 @@ class FailAt(Node):
         return item
 
 
-def graph(nodes: dict[str, tuple[str, dict[str, Any]]], *edges: str) -> Pipeline:
+def graph(nodes: dict[str, tuple[str, dict[str, Any]]], *edges: str, queue_size: int = 16) -> Pipeline:
     return Pipeline.from_manifest(
         {
             "version": "v1",
             "nodes": [{"id": key, "node_type": kind, "params": params} for key, (kind, params) in nodes.items()],
             "connections": [dict(zip(("from", "to"), edge.split(">"), strict=True)) for edge in edges],
-        }
+        },
+        queue_size=queue_size,
     )
 
 
@@ -125,14 +126,14 @@ async def test_the_slowest_branch_sets_the_pace() -> None:
             yield number
 
     register_node(f"tests.Slow{id(Slow)}")(Slow)
-    fan = graph({"in": add(0), "slow": (f"tests.Slow{id(Slow)}", {}), "fast": add(10)}, "in>slow", "in>fast")
+    fan = graph(
+        {"in": add(0), "slow": (f"tests.Slow{id(Slow)}", {}), "fast": add(10)}, "in>slow", "in>fast", queue_size=2
+    )
     results = fan.process(source())
-    for taken in range(10):
+    for taken in range(30):
+        turn.release()
         assert await anext(results) == taken + 10
-    waiting = asyncio.ensure_future(anext(results))
-    turn.release()
-    await waiting
-    assert drawn <= 16 * 4 + 20
+        assert drawn <= taken + 4 * 2 + 4
     await results.aclose()
 
 
