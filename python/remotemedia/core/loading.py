@@ -72,6 +72,8 @@ class Request:
         if timeout is not None and timeout != float("inf"):
             self.deadline = time.monotonic() + check.not_negative_seconds("timeout", timeout)
         self.origin = _core.Origin(loader, self.arguments)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.loop_thread = 0
         self.cancelled_by: asyncio.CancelledError | None = None
 
     def ask(self, registry: _core.ModelRegistry, on_answer: Callable[[], object]) -> _core.Call:
@@ -116,7 +118,7 @@ def load(registry: _core.ModelRegistry, ghosts: Ghosts, request: Request) -> Any
             if lead is not None and request.deadline is None:
                 _lead(lead, ghosts, request)
             elif lead is not None:
-                _in_background(_lead, lead, ghosts, request)
+                _in_background(lead, ghosts, request)
             del lead
             _wait(call, answered, request)
             handle = call.take(label)
@@ -126,15 +128,16 @@ def load(registry: _core.ModelRegistry, ghosts: Ghosts, request: Request) -> Any
 
 async def load_async(registry: _core.ModelRegistry, ghosts: Ghosts, request: Request, label: _core.Label) -> Any:
     """The same on an event loop, which goes on meanwhile."""
-    loop = asyncio.get_running_loop()
+    request.loop = loop = asyncio.get_running_loop()
+    request.loop_thread = threading.get_ident()
     while True:
         answered = loop.create_future()
         with request.ask(registry, _setter(answered)) as call:
             lead = call.lead()
             if lead is not None and inspect.iscoroutinefunction(request.loader):
-                _spawn(loop, _lead_on_loop(lead, ghosts, request), request.key)
+                _spawn(loop, lead, _lead_on_loop(lead, ghosts, request), request.key)
             elif lead is not None:
-                _in_background(_lead, lead, ghosts, request, loop)
+                _in_background(lead, ghosts, request)
             del lead
             if not call.done:
                 await _until(answered, request.remaining())
@@ -172,8 +175,8 @@ async def _until(answered: asyncio.Future[None], seconds: float | None) -> None:
         timer.cancel()
 
 
-def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request, loop: asyncio.AbstractEventLoop | None = None) -> None:
-    """Runs the loader in this thread. What it gives to be awaited goes on, on the loop."""
+def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
+    """Runs the loader in this thread. What it gives to be awaited goes on, on the caller's loop."""
     turn = allocate_lock()
     turn.acquire()
     try:
@@ -189,8 +192,8 @@ def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request, loop: asyncio.Abst
         if _publish_ghost(lead, ghosts, request):
             return
         model = [request.run(lead.report)]
-        if loop is not None and inspect.isawaitable(model[0]):
-            _hand_over(lead, ghosts, request, model, loop)
+        if request.loop is not None and inspect.isawaitable(model[0]):
+            _hand_over(lead, ghosts, request, model, request.loop)
         else:
             _publish(lead, ghosts, request, model)
     except BaseException as error:
@@ -203,6 +206,7 @@ def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request, loop: asyncio.Abst
 
 async def _lead_on_loop(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
     """The same as a task of a loop."""
+    lead.set_loop_thread(request.loop_thread)
     turn = asyncio.get_running_loop().create_future()
     try:
         lead.start(_setter(turn))
@@ -220,7 +224,6 @@ async def _await_model(
     lead: _core.Lead, ghosts: Ghosts, request: Request, awaitable: list[Awaitable[Any]] | None = None
 ) -> None:
     """awaitable: what the loader gave, if it was called already."""
-    lead.set_loop_thread(threading.get_ident())
     try:
         if awaitable is None and _publish_ghost(lead, ghosts, request):
             return
@@ -245,8 +248,9 @@ def _hand_over(
     """From a thread to the loop of the caller."""
 
     def go_on() -> None:
-        _spawn(loop, _await_model(lead, ghosts, request, awaitable), request.key)
+        _spawn(loop, lead, _await_model(lead, ghosts, request, awaitable), request.key)
 
+    lead.set_loop_thread(request.loop_thread)
     try:
         loop.call_soon_threadsafe(go_on)
     except RuntimeError:  # the loop was closed
@@ -324,10 +328,24 @@ def _setter(future: asyncio.Future[None]) -> Callable[[], None]:
     return set_soon
 
 
-def _spawn(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None], key: str) -> None:
-    """A task that lives until it is done or its loop is closed. A loop holds its tasks weakly, its timers not."""
+class _LoopsEnd:
+    """Kept by an event loop, and dropped with everything else that it keeps when it is closed."""
+
+    def __init__(self, lead: _core.Lead, task: asyncio.Task[None]) -> None:
+        self._lead = lead
+        self._task = task  # a loop holds its tasks weakly
+
+    def __del__(self) -> None:
+        self._lead.abandon()
+
+    def __call__(self) -> None:
+        """Nothing: the timer that keeps this is not meant to ring."""
+
+
+def _spawn(loop: asyncio.AbstractEventLoop, lead: _core.Lead, coroutine: Coroutine[Any, Any, None], key: str) -> None:
+    """A task that leads until it is done or its loop is closed."""
     task = loop.create_task(coroutine, name=f"load {key}")
-    keeper = weakref.ref(loop.call_later(check.LONGEST_SECONDS, _keep, task))
+    keeper = weakref.ref(loop.call_later(check.LONGEST_SECONDS, _LoopsEnd(lead, task)))
 
     def let_go(_: asyncio.Task[None]) -> None:
         timer = keeper()
@@ -337,20 +355,17 @@ def _spawn(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]
     task.add_done_callback(let_go)
 
 
-def _keep(_: object) -> None:
-    """What a timer is set for that only holds something."""
-
-
-def _in_background(lead: Callable[..., None], flight: _core.Lead, *rest: Any) -> None:
+def _in_background(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
     """Leads in a thread of its own; an interrupt there is the waiters' to hear of."""
 
     def run() -> None:
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            lead(flight, *rest)
+            _lead(lead, ghosts, request)
 
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), name="load", daemon=True)
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(run,), name=f"load {request.key}", daemon=True)
     try:
         thread.start()
     except BaseException:
-        flight.abandon()
+        lead.abandon()
         raise

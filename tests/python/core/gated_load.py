@@ -2,6 +2,7 @@
 """Loads that tests hold open, and events that tests wait for. Nothing here sleeps."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,33 @@ class Model:
     """Something that can be referred to weakly."""
 
 
+class Signal(threading.Event):
+    """An event that coroutines may wait for too, in no thread of their loop's executor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def set(self) -> None:
+        super().set()
+        while self._waiting:
+            future = self._waiting.pop()
+            with contextlib.suppress(RuntimeError):  # its loop was closed
+                future.get_loop().call_soon_threadsafe(_set, future)
+
+    async def passed(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        if self.is_set():
+            _set(future)
+        await asyncio.wait_for(future, SECONDS)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class GatedLoad:
     """A loader that runs until it is let go, and knows how many callers wait for it.
 
@@ -25,8 +53,8 @@ class GatedLoad:
 
     def __init__(self, make: Callable[[], Any] = Model) -> None:
         self.calls = 0
-        self.started = threading.Event()
-        self.may_end = threading.Event()
+        self.started = Signal()
+        self.may_end = Signal()
         self.thread: int | None = None
         self._make = make
         self._callers = threading.Semaphore(0)
@@ -38,7 +66,7 @@ class GatedLoad:
 
     async def run_async(self, progress: Callable[..., None]) -> Any:
         self._begin(progress)
-        await passed(self.may_end)
+        await self.may_end.passed()
         return self._make()
 
     def heard(self, progress: rm.LoadProgress) -> None:
@@ -84,11 +112,6 @@ class Events:
             self.threads.add(threading.get_ident())
             self.seen.append(event)
             self._changed.notify_all()
-
-
-async def passed(event: threading.Event) -> None:
-    """Waits for an event that another thread sets."""
-    assert await asyncio.to_thread(event.wait, SECONDS)
 
 
 class Background:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import remotemedia as rm
-from tests.python.core.gated_load import Background, GatedLoad, Model, passed
+from tests.python.core.gated_load import Background, GatedLoad, Model
 
 MANY = 64
 
@@ -101,7 +101,7 @@ async def test_threads_and_coroutines_mixed_share_one_load(registry: rm.ModelReg
 async def test_threads_join_the_load_of_a_coroutine(registry: rm.ModelRegistry) -> None:
     load = GatedLoad()
     leader = asyncio.create_task(registry.get_or_load_async("m@cpu", load.run_async, progress=load.heard))
-    await passed(load.started)
+    await load.started.passed()
     threads = [Background(lambda: registry.get_or_load("m@cpu", load.run, progress=load.heard)) for _ in range(MANY)]
     await load.callers(1 + MANY)
     load.may_end.set()
@@ -113,7 +113,7 @@ async def test_threads_join_the_load_of_a_coroutine(registry: rm.ModelRegistry) 
 async def test_coroutines_join_the_load_of_a_thread(registry: rm.ModelRegistry) -> None:
     load = GatedLoad()
     thread = Background(lambda: registry.get_or_load("m@cpu", load.run, progress=load.heard))
-    await passed(load.started)
+    await load.started.passed()
     calls = [
         asyncio.create_task(registry.get_or_load_async("m@cpu", load.run_async, progress=load.heard))
         for _ in range(MANY)
