@@ -9,7 +9,7 @@
 
 function(add_room_test room)
   set(target remotemedia_${room}_test)
-  add_executable(${target} ${ARGN})
+  add_executable(${target} ${ARGN} "${PROJECT_SOURCE_DIR}/tests/cpp/testing/thread_sanitizer.cpp")
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/cpp")
   target_link_libraries(${target} PRIVATE remotemedia_${room} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(

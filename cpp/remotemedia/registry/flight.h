@@ -72,11 +72,12 @@ struct Flight {
 
 struct Waiter {
   enum class Answer { none, hold, error, retry };
+  enum class NestedWait { before, during, after };  ///< During: it counts among its parent's.
 
   std::shared_ptr<Flight> flight;
-  std::shared_ptr<Flight> parent;  ///< The load whose loader asked.
-  bool parent_waits = false;       ///< Counts among the parent's nested waits, in the parent's registry.
-  bool leads = false;              ///< This call made the flight: it has to run the loader.
+  std::shared_ptr<Flight> parent;               ///< The load whose loader asked.
+  NestedWait nested_wait = NestedWait::before;  ///< Guarded by the parent's registry.
+  bool leads = false;                           ///< This call made the flight: it has to run the loader.
   Answer answer = Answer::none;
   ModelSlot* held = nullptr;
   bool done = false;  ///< The answer may be taken.

@@ -25,8 +25,13 @@ ModelSlot* RegistryCore::checked(ModelSlot& slot, const std::type_info& type) {
 
 ModelSlot* RegistryCore::find_and_hold(std::string_view key, std::size_t hash, const std::type_info& type) {
   ModelSlot* held = nullptr;
+  bool refused = false;
   table_.search(hash, [&](ModelSlot& slot) {
-    if (slot.hash.load(std::memory_order_relaxed) != hash || !slot.try_hold()) return false;
+    if (slot.hash.load(std::memory_order_relaxed) != hash) return false;
+    if (!slot.try_hold()) {
+      refused = true;
+      return false;
+    }
     if (slot.key == key) {
       held = &slot;
       return true;
@@ -34,7 +39,25 @@ ModelSlot* RegistryCore::find_and_hold(std::string_view key, std::size_t hash, c
     slot.take_back_hold();
     return false;
   });
-  return held != nullptr ? checked(*held, type) : nullptr;
+  if (held != nullptr) [[likely]]
+    return checked(*held, type);
+  return refused ? look_again(key, hash, type) : nullptr;
+}
+
+// What refuses holds may be about to be evicted, and not be in the end: the book knows.
+ModelSlot* RegistryCore::look_again(std::string_view key, std::size_t hash, const std::type_info& type) {
+  MutexLock lock(mutex_);
+  ModelSlot* const slot = table_.find(key, hash);
+  return slot != nullptr && slot->state == ModelState::ready ? hold_ready(*slot, type) : nullptr;
+}
+
+ModelSlot* RegistryCore::hold_ready(ModelSlot& slot, const std::type_info& type) {
+  if (*slot.type != type) {
+    throw Error(ErrorCode::type_mismatch, type_mismatch_message(slot.key, *slot.type, type));
+  }
+  if (!slot.try_hold()) slot.refuse_hold();
+  emit(RegistryEvent::Kind::hit, slot);
+  return &slot;
 }
 
 ModelSlot* RegistryCore::try_hold(std::string_view key, const std::type_info& type) {
@@ -44,7 +67,7 @@ ModelSlot* RegistryCore::try_hold(std::string_view key, const std::type_info& ty
 ModelSlot* RegistryCore::try_hold(const ModelKey& key, const std::type_info& type) {
   if (ModelSlot* const bound = key.slot_.load(std::memory_order_acquire);
       bound != nullptr && bound->core.load(std::memory_order_relaxed) == this) [[likely]] {
-    return bound->try_hold() ? checked(*bound, type) : nullptr;
+    return bound->try_hold() ? checked(*bound, type) : look_again(key.text_, key.hash_, type);
   }
   ModelSlot* const held = find_and_hold(key.text_, key.hash_, type);
   if (held != nullptr) {

@@ -53,14 +53,12 @@ LoadPlan RegistryCore::plan(std::string_view key, std::size_t memory_bytes) cons
   MutexLock lock(mutex_);
   LoadPlan answer;
   const ModelSlot* const slot = table_.find(key, SlotTable::hash(key));
-  if (slot != nullptr && slot->state == ModelState::ready) {
+  if (slot != nullptr && counts_against_limits(*slot)) {
     answer.fits = true;
     return answer;
   }
   const Book models = book();
-  const EvictionLimits limits{config_.eviction_policy, config_.max_models, config_.max_memory_bytes,
-                              config_.min_residency};
-  const EvictionPlan plan = plan_eviction(models.entries, limits, memory_bytes, clock_.now());
+  const EvictionPlan plan = plan_eviction(models.entries, limits(), memory_bytes, clock_.now());
   answer.fits = plan.fits;
   for (const std::size_t i : plan.victims) answer.victims.push_back(models.slots[i]->key);
   for (const std::size_t i : plan.blockers) answer.blocked_by.push_back(models.slots[i]->key);
@@ -181,6 +179,9 @@ void RegistryCore::deliver(const std::deque<RegistryEvent>& events,
       } catch (const std::exception& error) {
         log(LogLevel::warning, "a registry listener failed on " + std::string(to_string(event.kind)) + " of '" +
                                    event.key + "': " + error.what());
+      } catch (...) {
+        log(LogLevel::warning, "a registry listener threw something that is no std::exception on " +
+                                   std::string(to_string(event.kind)) + " of '" + event.key + "'");
       }
     }
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -20,21 +21,11 @@ void RegistryCore::land_loaded(Flight& flight, LoadedModel& loaded, Deferred& de
   const Duration took = now - flight.started_at;
 
   // What it really takes may be more than was approved.
-  std::exception_ptr too_large;
-  if (measured > declared) {
-    Book models = book();
-    const auto itself = std::ranges::find(models.slots, &slot) - models.slots.begin();
-    models.slots.erase(models.slots.begin() + itself);
-    models.entries.erase(models.entries.begin() + itself);
-    const EvictionLimits limits{config_.eviction_policy, config_.max_models, config_.max_memory_bytes,
-                                config_.min_residency};
-    const EvictionPlan plan = plan_eviction(models.entries, limits, measured, now);
-    if (!plan.fits) too_large = out_of_memory(flight, models, plan);
-    for (const std::size_t victim : plan.victims) begin_eviction(*models.slots[victim]);
-  }
+  const std::exception_ptr too_large = measured > declared ? make_room_for(flight, measured) : nullptr;
 
-  used_bytes_ = used_bytes_ - declared + measured;
-  slot.memory_bytes = measured;
+  used_bytes_ -= declared;
+  slot.memory_bytes = std::min(measured, std::numeric_limits<std::size_t>::max() - used_bytes_);
+  used_bytes_ += slot.memory_bytes;
   slot.model = std::move(loaded.object);
   slot.object = slot.model.get();
   slot.type = &flight.type;
@@ -45,6 +36,7 @@ void RegistryCore::land_loaded(Flight& flight, LoadedModel& loaded, Deferred& de
     slot.enter(ModelState::evicting);
     bury(slot);
     ++counts_.failed_loads;
+    emit(RegistryEvent::Kind::load_failed, slot, took);
     land(flight, Waiter::Answer::error, too_large, deferred);
   } else {
     set_keep_alive(slot, flight.keep_alive.value_or(default_keep_alive_));
@@ -102,7 +94,7 @@ void RegistryCore::end_unpublished(Flight& flight, Waiter::Answer answer_to_all,
     slot.enter(remember ? ModelState::failed : ModelState::absent);
     if (remember) {
       slot.failure = error;
-      slot.failure_forgotten_at = clock_.now() + config_.failed_load_ttl;
+      slot.failure_forgotten_at = later(clock_.now(), config_.failed_load_ttl);
     }
   }
   land(flight, answer_to_all, error, deferred);
@@ -121,19 +113,33 @@ void RegistryCore::land(Flight& flight, Waiter::Answer answer_to_all, const std:
   for (const std::shared_ptr<Waiter>& waiter : std::exchange(flight.waiters, {})) {
     waiter->answer = answer_to_all;
     waiter->error = error;
-    if (end_nested_wait(*waiter)) {
-      answer(waiter, deferred);
+    if (waiter->parent != nullptr) WaitGraph::process().remove(waiter->parent->node, flight.node);
+    if (waiter->parent == nullptr) {
+      deferred.push_back(settle(*waiter));
+    } else if (waiter->parent->core.get() != this) {
+      deferred.push_back([waiter] { waiter->parent->core->resume(waiter); });
+    } else if (end_nested_wait(*waiter)) {
+      deferred.push_back(settle(*waiter));
     } else {
       resuming_.push_back(waiter);
     }
   }
 }
 
-void RegistryCore::answer(const std::shared_ptr<Waiter>& waiter, Deferred& deferred) {
-  if (waiter->parent != nullptr) WaitGraph::process().remove(waiter->parent->node, waiter->flight->node);
-  waiter->done = true;
-  waiter->changed.notify_all();
-  if (waiter->notify) deferred.push_back(std::exchange(waiter->notify, nullptr));
+// The waiter may take its answer; what it wants to be called then.
+std::function<void()> RegistryCore::settle(Waiter& waiter) {
+  waiter.done = true;
+  waiter.changed.notify_all();
+  return waiter.notify ? std::exchange(waiter.notify, nullptr) : [] {};
+}
+
+void RegistryCore::answer(const std::shared_ptr<Waiter>& waiter) {
+  std::function<void()> notify;
+  {
+    MutexLock lock(mutex_);
+    notify = settle(*waiter);
+  }
+  notify();
 }
 
 }  // namespace remotemedia::detail

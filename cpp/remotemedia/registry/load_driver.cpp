@@ -40,8 +40,10 @@ void run_loader(const std::shared_ptr<RegistryCore>& core, const std::shared_ptr
     LoadedModel model;
     {
       const LoadScope scope(flight);
-      model = loader(
-          [&](std::optional<double> fraction, std::string_view message) { core->report(flight, fraction, message); });
+      // A loader may keep what it reports with: it must not keep the flight nor dangle.
+      model = loader([kept = std::weak_ptr(flight)](std::optional<double> fraction, std::string_view message) {
+        if (const auto alive = kept.lock()) alive->core->report(alive, fraction, message);
+      });
     }
     if (model.object == nullptr) throw Error(ErrorCode::load_failed, "the loader returned null");
     core->publish(flight, std::move(model));

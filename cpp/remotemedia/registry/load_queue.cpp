@@ -34,7 +34,8 @@ void RegistryCore::give_up_permit(Flight& flight) {
 
 // While its loader waits for other loads a flight does not count among those that run.
 void RegistryCore::begin_nested_wait(Waiter& waiter, Deferred& deferred) {
-  waiter.parent_waits = true;
+  if (waiter.nested_wait == Waiter::NestedWait::after) return;  // it was answered meanwhile
+  waiter.nested_wait = Waiter::NestedWait::during;
   ++waiter.parent->nested_waits;
   give_up_permit(*waiter.parent);
   pump(deferred);
@@ -42,18 +43,32 @@ void RegistryCore::begin_nested_wait(Waiter& waiter, Deferred& deferred) {
 
 // Says whether a loader whose answer is there may go on: only one that waits for nothing else needs a place again.
 bool RegistryCore::end_nested_wait(Waiter& waiter) {
-  if (waiter.parent == nullptr || waiter.parent->core.get() != this || !waiter.parent_waits) return true;
-  if (waiter.parent->nested_waits == 1 && !take_permit(*waiter.parent)) return false;
-  --waiter.parent->nested_waits;
-  waiter.parent_waits = false;
+  if (waiter.nested_wait == Waiter::NestedWait::during) {
+    if (waiter.parent->nested_waits == 1 && !take_permit(*waiter.parent)) return false;
+    --waiter.parent->nested_waits;
+  }
+  waiter.nested_wait = Waiter::NestedWait::after;
   return true;
 }
 
-// A loader that has left, or was answered by another registry, goes on whatever the limit.
-void RegistryCore::go_on_anyway(Waiter& waiter) {
+// The waiter's answer is there; it learns of it when its loader, which this registry runs, may go on.
+void RegistryCore::resume(const std::shared_ptr<Waiter>& waiter) {
+  {
+    MutexLock lock(mutex_);
+    if (!end_nested_wait(*waiter)) {
+      resuming_.push_back(waiter);
+      return;
+    }
+  }
+  waiter->flight->core->answer(waiter);
+}
+
+// A loader that has left goes on whatever the limit.
+void RegistryCore::go_on_anyway(const std::shared_ptr<Waiter>& waiter) {
   MutexLock lock(mutex_);
-  if (!std::exchange(waiter.parent_waits, false)) return;
-  Flight& parent = *waiter.parent;
+  std::erase(resuming_, waiter);
+  if (std::exchange(waiter->nested_wait, Waiter::NestedWait::after) != Waiter::NestedWait::during) return;
+  Flight& parent = *waiter->parent;
   if (--parent.nested_waits > 0 || take_permit(parent)) return;
   ++permits_taken_;
   parent.has_permit = true;
@@ -63,9 +78,8 @@ void RegistryCore::go_on_anyway(Waiter& waiter) {
 // room has become free.
 void RegistryCore::pump(Deferred& deferred) {
   while (!resuming_.empty() && end_nested_wait(*resuming_.front())) {
-    const std::shared_ptr<Waiter> waiter = std::move(resuming_.front());
+    deferred.push_back([waiter = std::move(resuming_.front())] { waiter->flight->core->answer(waiter); });
     resuming_.pop_front();
-    answer(waiter, deferred);
   }
   while (resuming_.empty() && !queue_.empty() && take_permit(*queue_.front())) {
     const std::shared_ptr<Flight> flight = std::move(queue_.front());
@@ -85,6 +99,7 @@ void RegistryCore::pump(Deferred& deferred) {
 
 void RegistryCore::begin_running(Flight& flight, Deferred& deferred) {
   flight.phase = Flight::Phase::running;
+  ++counts_.cache_misses;
   flight.started_at = clock_.now();
   used_bytes_ += flight.memory_bytes;
   ++used_models_;
@@ -95,28 +110,30 @@ void RegistryCore::begin_running(Flight& flight, Deferred& deferred) {
 }
 
 void RegistryCore::approve(const std::shared_ptr<Flight>& flight, Deferred& deferred) {
-  const Book models = book();
-  const EvictionLimits limits{config_.eviction_policy, config_.max_models, config_.max_memory_bytes,
-                              config_.min_residency};
-  const EvictionPlan plan = plan_eviction(models.entries, limits, flight->memory_bytes, clock_.now());
-  if (!plan.fits) {
-    end_unpublished(*flight, Waiter::Answer::error, out_of_memory(*flight, models, plan), false, deferred);
-    return;
-  }
-  bool all_went = true;
-  for (const std::size_t victim : plan.victims) all_went = begin_eviction(*models.slots[victim]) && all_went;
-  if (!all_went) {  // one was asked for at this very moment: look again
-    approve(flight, deferred);
+  if (const std::exception_ptr refused = make_room_for(*flight, flight->memory_bytes)) {
+    end_unpublished(*flight, Waiter::Answer::error, refused, false, deferred);
     return;
   }
   flight->phase = Flight::Phase::making_room;
   making_room_.push_back(flight);
 }
 
+// Evicts what must go for the flight's model; the error, and nobody goes, if it cannot fit.
+std::exception_ptr RegistryCore::make_room_for(const Flight& flight, std::size_t memory_bytes) {
+  while (true) {
+    const Book models = book(&flight.slot);
+    const EvictionPlan plan = plan_eviction(models.entries, limits(), memory_bytes, clock_.now());
+    if (!plan.fits) return out_of_memory(flight, models, plan);
+    std::vector<ModelSlot*> victims;
+    for (const std::size_t i : plan.victims) victims.push_back(models.slots[i]);
+    if (begin_evictions(victims)) return nullptr;
+  }
+}
+
 bool RegistryCore::has_room_for(const Flight& flight) const {
   if (flight.slot.state != ModelState::loading) return false;  // its predecessor is still being destroyed
   if (config_.max_models && used_models_ >= *config_.max_models) return false;
-  return !config_.max_memory_bytes || used_bytes_ + flight.memory_bytes <= *config_.max_memory_bytes;
+  return !config_.max_memory_bytes || used_bytes_ <= *config_.max_memory_bytes - flight.memory_bytes;
 }
 
 std::exception_ptr RegistryCore::out_of_memory(const Flight& flight, const Book& models,

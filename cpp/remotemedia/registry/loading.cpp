@@ -27,6 +27,9 @@ void tell(const std::function<void(const LoadProgress&)>& listener, const LoadPr
     listener(progress);
   } catch (const std::exception& error) {
     log(LogLevel::warning, "progress of '" + progress.key + "': the listener failed: " + error.what());
+  } catch (...) {
+    log(LogLevel::warning,
+        "progress of '" + progress.key + "': the listener threw something that is no std::exception");
   }
 }
 
@@ -55,15 +58,8 @@ std::shared_ptr<Waiter> RegistryCore::ask(const Request& request) {
     ModelSlot* slot = table_.find(request.key, hash);
 
     if (slot != nullptr && slot->state == ModelState::ready) {
-      if (*slot->type != request.type) {
-        throw Error(ErrorCode::type_mismatch, type_mismatch_message(slot->key, *slot->type, request.type));
-      }
-      if (!slot->try_hold()) {
-        throw Error(ErrorCode::rejected, "model '" + slot->key + "' has more holds than can be counted");
-      }
+      waiter->held = hold_ready(*slot, request.type);
       if (options.keep_alive) set_keep_alive(*slot, *options.keep_alive);
-      if (observed_) emit(RegistryEvent::Kind::hit, *slot);
-      waiter->held = slot;
       waiter->answer = Waiter::Answer::hold;
       waiter->done = true;
       return waiter;
@@ -95,15 +91,14 @@ std::shared_ptr<Waiter> RegistryCore::ask(const Request& request) {
                           OutOfMemory::Unit::bytes, options.memory_bytes, *config_.max_memory_bytes, {});
       }
       if (slot == nullptr) slot = &table_.insert(request.key, hash, this, alarm_);
-      if (slot->state != ModelState::evicting) slot->enter(ModelState::loading);
       // Destroyed without the mutex: what a loader threw may be the user's.
       deferred.push_back([forgotten = std::exchange(slot->failure, nullptr)] {});
       slot->flight = std::make_shared<Flight>(shared_from_this(), *slot, request.type, slot->key);
       slot->flight->memory_bytes = options.memory_bytes;
       slot->flight->device = options.device;
       slot->flight->keep_alive = options.keep_alive;
+      if (slot->state != ModelState::evicting) slot->enter(ModelState::loading);
       waiter->leads = true;
-      ++counts_.cache_misses;
     }
     const std::shared_ptr<Flight>& flight = slot->flight;
     if (parent != nullptr) WaitGraph::process().add(parent->node, flight->node);
@@ -205,22 +200,18 @@ void RegistryCore::leave(const std::shared_ptr<Waiter>& waiter) {
     MutexLock lock(mutex_);
     if (waiter->answer == Waiter::Answer::none) {
       std::erase(waiter->flight->waiters, waiter);
+      if (waiter->parent != nullptr) WaitGraph::process().remove(waiter->parent->node, waiter->flight->node);
     } else {
-      std::erase(resuming_, waiter);
       unwanted = std::exchange(waiter->held, nullptr);
     }
     uncalled = std::exchange(waiter->notify, nullptr);
-    if (!waiter->done && waiter->parent != nullptr) {
-      WaitGraph::process().remove(waiter->parent->node, waiter->flight->node);
-    }
     waiter->done = true;
   }
-  if (waiter->parent != nullptr) waiter->parent->core->go_on_anyway(*waiter);
+  if (waiter->parent != nullptr) waiter->parent->core->go_on_anyway(waiter);
   if (unwanted != nullptr) unwanted->release();
 }
 
 ModelSlot* RegistryCore::take(const std::shared_ptr<Waiter>& waiter) {
-  if (waiter->parent != nullptr) waiter->parent->core->go_on_anyway(*waiter);
   std::exception_ptr error;
   {
     MutexLock lock(mutex_);

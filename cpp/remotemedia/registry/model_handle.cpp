@@ -7,17 +7,23 @@
 
 namespace remotemedia::detail {
 
-Hold::Hold(const Hold& other) {
-  if (other.slot_ == nullptr) return;
-  ModelSlot& slot = *other.slot_;
-  // Not try_hold(): a model whose registry is gone can still be held once more.
-  const std::uint64_t before = slot.word.fetch_add(ModelSlot::kHold, std::memory_order_relaxed);
+namespace {
+
+// Not try_hold(): a model whose registry is gone can still be held once more.
+ModelSlot* hold_again(ModelSlot* slot) {
+  if (slot == nullptr) return nullptr;
+  const std::uint64_t before = slot->word.fetch_add(ModelSlot::kHold, std::memory_order_relaxed);
   if ((before & ModelSlot::kTooManyHolds) != 0) {
-    slot.word.fetch_sub(ModelSlot::kHold);
-    throw Error(ErrorCode::rejected, "model '" + slot.key + "' has more holds than can be counted");
+    slot->word.fetch_sub(ModelSlot::kHold);
+    slot->refuse_hold();
   }
-  slot_ = other.slot_;
-  if (other.holder_ != nullptr) holder_ = slot.core.load()->label(slot, other.holder_->label);
+  return slot;
+}
+
+}  // namespace
+
+Hold::Hold(const Hold& other) : Hold(hold_again(other.slot_)) {
+  if (other.holder_ != nullptr) holder_ = slot_->core.load()->label(*slot_, other.holder_->label);
 }
 
 void Hold::release_labelled(ModelSlot* slot) noexcept {

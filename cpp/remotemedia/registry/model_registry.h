@@ -146,7 +146,8 @@ class REMOTEMEDIA_API ModelRegistry {
  private:
   template <class Key>
   detail::ModelSlot* hit(const Key& key, const std::type_info& type, const LoadOptions& options) {
-    return options.keep_alive ? nullptr : core_->try_hold(key, type);
+    const bool more_to_do = options.keep_alive || (options.timeout && *options.timeout < Duration{0});
+    return more_to_do ? nullptr : core_->try_hold(key, type);
   }
 
   template <class T>

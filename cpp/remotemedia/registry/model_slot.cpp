@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "remotemedia/base/error.h"
 #include "remotemedia/registry/janitor_alarm.h"
 #include "remotemedia/registry/registry_core.h"
 
@@ -16,9 +17,26 @@ ModelSlot::ModelSlot(RegistryCore* registry, JanitorAlarm* registry_alarm) noexc
 ModelSlot::~ModelSlot() = default;
 
 void ModelSlot::take_back_hold() noexcept {
-  // A release meanwhile may have found this hold beside its own and left the alarm to us.
+  // A release meanwhile may have found this hold beside its own and left what is to be done to us.
   const std::uint64_t before = word.fetch_sub(kHold + kAccess);
-  if ((before & (kHoldMask | kReady)) == (kHold | kReady)) alarm->ring();
+  if ((before & kHoldMask) != kHold) return;
+  if ((before & kOrphan) != 0) {
+    destroy_orphan();
+  } else if ((before & kReady) != 0) {
+    alarm->ring();
+  }
+}
+
+void ModelSlot::refuse_hold() const {
+  throw Error(ErrorCode::rejected, "model '" + key + "' has more holds than can be counted");
+}
+
+std::optional<std::uint64_t> ModelSlot::withdraw() noexcept {
+  std::uint64_t before = word.load();
+  do {
+    if (holds_of(before) != 0) return std::nullopt;
+  } while (!word.compare_exchange_weak(before, 0));
+  return before;
 }
 
 void ModelSlot::release() noexcept {
@@ -34,7 +52,7 @@ void ModelSlot::release() noexcept {
   if ((before & kOrphan) != 0) [[unlikely]] {
     destroy_orphan();
   } else if (keep != Duration::max()) {
-    its_alarm->ring_before(now + keep);
+    its_alarm->ring_before(later(now, keep));
   }
 }
 

@@ -19,6 +19,7 @@
 #include <exception>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <typeinfo>
 
@@ -70,8 +71,15 @@ struct alignas(128) ModelSlot {
   }
   REMOTEMEDIA_API void take_back_hold() noexcept;
 
+  /// Errors:  rejected: more holds than can be counted.
+  [[noreturn]] void refuse_hold() const;
+
   /// Gives a hold back. The slot and its registry may be gone when this returns.
   REMOTEMEDIA_API void release() noexcept;
+
+  /// Nobody can hold the model by asking any more; what the word was, or nothing if somebody holds it. Adding that
+  /// again takes it back.
+  std::optional<std::uint64_t> withdraw() noexcept;
 
   /// Leaves the model to its holders: no further holds by asking, and the last one destroys it. False, and
   /// nothing has changed, if nobody holds it.

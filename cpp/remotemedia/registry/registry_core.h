@@ -163,6 +163,8 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
 
   // holds.cpp
   ModelSlot* find_and_hold(std::string_view key, std::size_t hash, const std::type_info& type);
+  ModelSlot* look_again(std::string_view key, std::size_t hash, const std::type_info& type);
+  ModelSlot* hold_ready(ModelSlot& slot, const std::type_info& type) REMOTEMEDIA_REQUIRES(mutex_);
   ModelSlot* checked(ModelSlot& slot, const std::type_info& type);
   TimePoint stamp(ModelSlot& slot) noexcept {
     const TimePoint now = clock_.coarse_now();
@@ -178,33 +180,45 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   void pump(Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void approve(const std::shared_ptr<Flight>& flight, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void begin_running(Flight& flight, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
+  std::exception_ptr make_room_for(const Flight& flight, std::size_t memory_bytes) REMOTEMEDIA_REQUIRES(mutex_);
   bool has_room_for(const Flight& flight) const REMOTEMEDIA_REQUIRES(mutex_);
+  void give_up_permit(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
+  bool take_permit(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
+  void begin_nested_wait(Waiter& waiter, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
+  bool end_nested_wait(Waiter& waiter) REMOTEMEDIA_REQUIRES(mutex_);
+  void resume(const std::shared_ptr<Waiter>& waiter) REMOTEMEDIA_EXCLUDES(mutex_);
+  void go_on_anyway(const std::shared_ptr<Waiter>& waiter) REMOTEMEDIA_EXCLUDES(mutex_);
+  std::exception_ptr out_of_memory(const Flight& flight, const Book& book, const EvictionPlan& plan) const
+      REMOTEMEDIA_REQUIRES(mutex_);
+
+  // landing.cpp
   void land_loaded(Flight& flight, LoadedModel& loaded, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
   void land(Flight& flight, Waiter::Answer answer, const std::exception_ptr& error, Deferred& deferred)
       REMOTEMEDIA_REQUIRES(mutex_);
-  void answer(const std::shared_ptr<Waiter>& waiter, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
-  void give_up_permit(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
-  void begin_nested_wait(Waiter& waiter, Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
-  bool end_nested_wait(Waiter& waiter) REMOTEMEDIA_REQUIRES(mutex_);
-  void go_on_anyway(Waiter& waiter) REMOTEMEDIA_EXCLUDES(mutex_);
-  bool take_permit(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
+  std::function<void()> settle(Waiter& waiter) REMOTEMEDIA_REQUIRES(mutex_);
+  void answer(const std::shared_ptr<Waiter>& waiter) REMOTEMEDIA_EXCLUDES(mutex_);
   void count_load(bool revived, Duration took) REMOTEMEDIA_REQUIRES(mutex_);
   void grant_to_waiters(Flight& flight) REMOTEMEDIA_REQUIRES(mutex_);
   void end_unpublished(Flight& flight, Waiter::Answer answer, const std::exception_ptr& error, bool remember,
                        Deferred& deferred) REMOTEMEDIA_REQUIRES(mutex_);
-  std::exception_ptr out_of_memory(const Flight& flight, const Book& book, const EvictionPlan& plan) const
-      REMOTEMEDIA_REQUIRES(mutex_);
 
   // residency.cpp
+  EvictionLimits limits() const noexcept {
+    return {config_.eviction_policy, config_.max_models, config_.max_memory_bytes, config_.min_residency};
+  }
   bool is_idle(const ModelSlot& slot) const REMOTEMEDIA_REQUIRES(mutex_);
   TimePoint expires_at(const ModelSlot& slot) const REMOTEMEDIA_REQUIRES(mutex_);
   void set_keep_alive(ModelSlot& slot, Duration keep_alive) REMOTEMEDIA_REQUIRES(mutex_);
-  Book book() const REMOTEMEDIA_REQUIRES(mutex_);
+  bool counts_against_limits(const ModelSlot& slot) const REMOTEMEDIA_REQUIRES(mutex_);
+  Book book(const ModelSlot* without = nullptr) const REMOTEMEDIA_REQUIRES(mutex_);
   bool begin_eviction(ModelSlot& slot) REMOTEMEDIA_REQUIRES(mutex_);
+  bool begin_evictions(const std::vector<ModelSlot*>& slots) REMOTEMEDIA_REQUIRES(mutex_);  ///< All or none.
+  void evict_withdrawn(ModelSlot& slot, std::uint64_t word) REMOTEMEDIA_REQUIRES(mutex_);
   void bury(ModelSlot& slot) REMOTEMEDIA_REQUIRES(mutex_);
   EvictionResult evict_idle_expired(TimePoint now) REMOTEMEDIA_REQUIRES(mutex_);
   std::size_t evict_all_idle() REMOTEMEDIA_REQUIRES(mutex_);
-  TimePoint sweep(std::vector<std::exception_ptr>& forgotten) REMOTEMEDIA_REQUIRES(mutex_);
+  TimePoint forget_failures(TimePoint until, std::vector<std::exception_ptr>& forgotten) REMOTEMEDIA_REQUIRES(mutex_);
+  TimePoint sweep() REMOTEMEDIA_REQUIRES(mutex_);
   void release_memory(ModelSlot& slot) REMOTEMEDIA_REQUIRES(mutex_);
   bool is_janitor() const noexcept;
   void ensure_janitor() REMOTEMEDIA_REQUIRES(mutex_);

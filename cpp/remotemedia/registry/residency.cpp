@@ -65,26 +65,32 @@ bool RegistryCore::is_idle(const ModelSlot& slot) const {
 
 TimePoint RegistryCore::expires_at(const ModelSlot& slot) const {
   const Duration after = slot.expires_after.load();
-  return after == Duration::max() ? TimePoint::max() : slot.released_at.load() + after;
+  return later(slot.released_at.load(), after);
 }
 
 void RegistryCore::set_keep_alive(ModelSlot& slot, Duration keep_alive) {
   slot.keep_alive = keep_alive;
   const bool never = keep_alive < Duration{0} || slot.pinned || config_.eviction_policy == EvictionPolicy::manual;
-  slot.expires_after.store(never ? Duration::max() : keep_alive);
-  alarm_->ring();
+  const Duration after = never ? Duration::max() : keep_alive;
+  if (slot.expires_after.exchange(after) != after) alarm_->ring();
 }
 
-RegistryCore::Book RegistryCore::book() const {
+bool RegistryCore::counts_against_limits(const ModelSlot& slot) const {
+  if (slot.state == ModelState::ready) return true;
+  return slot.flight != nullptr &&
+         (slot.flight->phase == Flight::Phase::making_room || slot.flight->phase == Flight::Phase::running);
+}
+
+RegistryCore::Book RegistryCore::book(const ModelSlot* without) const {
   Book book;
   for (ModelSlot* slot : table_.slots()) {
-    const bool ready = slot->state == ModelState::ready;
-    const bool approved = slot->flight != nullptr && (slot->flight->phase == Flight::Phase::making_room ||
-                                                      slot->flight->phase == Flight::Phase::running);
-    if (!ready && !approved) continue;
+    if (slot == without) continue;
+    if (!counts_against_limits(*slot)) continue;
     EvictionEntry entry;
-    entry.memory_bytes = ready ? slot->memory_bytes : slot->flight->memory_bytes;
-    if (ready) {
+    if (slot->state != ModelState::ready) {
+      entry.memory_bytes = slot->flight->memory_bytes;
+    } else {
+      entry.memory_bytes = slot->memory_bytes;
       entry.idle = is_idle(*slot);
       entry.access_count = ModelSlot::accesses_of(slot->word.load());
       entry.release_order = slot->release_order.load();
@@ -98,10 +104,26 @@ RegistryCore::Book RegistryCore::book() const {
 }
 
 bool RegistryCore::begin_eviction(ModelSlot& slot) {
-  std::uint64_t word = slot.word.load();
-  do {
-    if (ModelSlot::holds_of(word) != 0) return false;
-  } while (!slot.word.compare_exchange_weak(word, 0));
+  const std::optional<std::uint64_t> word = slot.withdraw();
+  if (word) evict_withdrawn(slot, *word);
+  return word.has_value();
+}
+
+bool RegistryCore::begin_evictions(const std::vector<ModelSlot*>& slots) {
+  std::vector<std::uint64_t> words;
+  for (ModelSlot* slot : slots) {
+    const std::optional<std::uint64_t> word = slot->withdraw();
+    if (!word) {  // it was asked for at this very moment
+      for (std::size_t i = 0; i < words.size(); ++i) slots[i]->word.fetch_add(words[i]);
+      return false;
+    }
+    words.push_back(*word);
+  }
+  for (std::size_t i = 0; i < slots.size(); ++i) evict_withdrawn(*slots[i], words[i]);
+  return true;
+}
+
+void RegistryCore::evict_withdrawn(ModelSlot& slot, std::uint64_t word) {
   const Duration age = clock_.now() - slot.loaded_at;
   counts_.cache_hits += ModelSlot::accesses_of(word) - slot.granted_by_load;
   ++counts_.evictions;
@@ -110,7 +132,6 @@ bool RegistryCore::begin_eviction(ModelSlot& slot) {
   emit(RegistryEvent::Kind::evicted, slot, age);
   slot.enter(ModelState::evicting);
   bury(slot);
-  return true;
 }
 
 void RegistryCore::bury(ModelSlot& slot) {
@@ -153,7 +174,7 @@ EvictionResult RegistryCore::evict_idle_expired(TimePoint now) {
 
 EvictionResult RegistryCore::evict_expired() {
   MutexLock lock(mutex_);
-  return evict_idle_expired(clock_.coarse_now());
+  return evict_idle_expired(clock_.now());
 }
 
 void RegistryCore::pin(std::string_view key, bool pinned) {
@@ -180,10 +201,12 @@ std::size_t RegistryCore::evict_all_idle() {
 
 void RegistryCore::clear(std::optional<Duration> timeout) {
   if (timeout && *timeout < Duration{0}) refuse("timeout must not be negative");
-  if (is_janitor()) refuse("clear() must not be called by a listener or destructor: it would wait for itself");
-  const TimePoint deadline = timeout ? clock_.now() + *timeout : TimePoint::max();
+  const TimePoint deadline = timeout ? later(clock_.now(), *timeout) : TimePoint::max();
+  std::vector<std::exception_ptr> forgotten;
   MutexLock lock(mutex_);
+  if (is_janitor()) refuse("clear() must not be called by a listener or destructor: it would wait for itself");
   ensure_janitor();
+  forget_failures(TimePoint::max(), forgotten);
   // What a destroyed model held is idle only now, so until nothing is left.
   while (evict_all_idle() > 0 || unreleased_ > 0) {
     if (deadline != TimePoint::max() && clock_.now() >= deadline) {
@@ -194,20 +217,33 @@ void RegistryCore::clear(std::optional<Duration> timeout) {
   }
 }
 
-TimePoint RegistryCore::sweep(std::vector<std::exception_ptr>& forgotten) {
-  const TimePoint now = clock_.coarse_now();
-  evict_idle_expired(now);
+// Says when the next one is to be forgotten.
+TimePoint RegistryCore::forget_failures(TimePoint until, std::vector<std::exception_ptr>& forgotten) {
   TimePoint next = TimePoint::max();
   for (ModelSlot* slot : table_.slots()) {
-    if (slot->state == ModelState::failed) {
-      if (now >= slot->failure_forgotten_at) {
-        slot->enter(ModelState::absent);
-        forgotten.push_back(std::exchange(slot->failure, nullptr));
-      } else {
-        next = std::min(next, slot->failure_forgotten_at);
-      }
-    } else if (slot->state == ModelState::ready && slot->expires_after.load() != Duration::max()) {
-      next = std::min(next, is_idle(*slot) ? expires_at(*slot) : now + config_.cleanup_interval);
+    if (slot->state != ModelState::failed) continue;
+    if (until < slot->failure_forgotten_at) {
+      next = std::min(next, slot->failure_forgotten_at);
+      continue;
+    }
+    slot->enter(ModelState::absent);
+    forgotten.push_back(std::exchange(slot->failure, nullptr));
+  }
+  return next;
+}
+
+// Says when the next one is to go. Who holds a model wakes the janitor when that ends, but for a shared_ptr that a
+// loader kept: that must be looked at.
+TimePoint RegistryCore::sweep() {
+  const TimePoint now = clock_.now();
+  evict_idle_expired(now);
+  TimePoint next = TimePoint::max();
+  for (const ModelSlot* slot : table_.slots()) {
+    if (slot->state != ModelState::ready || slot->expires_after.load() == Duration::max()) continue;
+    if (is_idle(*slot)) {
+      next = std::min(next, expires_at(*slot));
+    } else if (ModelSlot::holds_of(slot->word.load()) == 0) {
+      next = std::min(next, later(now, config_.cleanup_interval));
     }
   }
   return next;
@@ -233,11 +269,14 @@ std::optional<TimePoint> RegistryCore::look_after_models() {
   {
     MutexLock lock(mutex_);
     if (closing_) evict_all_idle();
-    next = sweep(forgotten);
+    next = std::min(sweep(), forget_failures(clock_.now(), forgotten));
     buried.swap(graveyard_);
     events.swap(events_);
     if (!events.empty()) subscribers = subscribers_;
-    if (closing_ && buried.empty() && events.empty() && orphan_the_held(dropped)) return std::nullopt;
+    if (closing_ && buried.empty() && events.empty()) {
+      if (orphan_the_held(dropped)) return std::nullopt;
+      next = TimePoint::min();
+    }
   }
   for (Buried& one : buried) {
     one.model.reset();
