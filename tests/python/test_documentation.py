@@ -105,6 +105,11 @@ def test_every_page_is_linked_from_an_index() -> None:
     assert set((ROOT / "docs").rglob("*.md")) - {indexes[0]} - linked == set()
 
 
+def test_the_map_of_the_rooms_names_every_header() -> None:
+    rooms = ROOT / "cpp/remotemedia"
+    assert set(rooms.rglob("*.h")) - {found for _, found, _ in targets_of(rooms / "README.md")} == set()
+
+
 PAGE = """\
 ```python
 x = 1
