@@ -70,7 +70,9 @@ void RegistryCore::grant_to_waiters(Flight& flight) {
   for (const auto& waiter : flight.waiters) {
     waiter->held = &slot;
     ++grants;
-    if (!waiter->leads) ++counts_.cache_hits;
+    if (waiter->leads) continue;
+    ++counts_.cache_hits;
+    emit(RegistryEvent::Kind::hit, slot);
   }
   slot.granted_by_load = grants;
   slot.word.fetch_add(ModelSlot::kReady + grants * (ModelSlot::kHold + ModelSlot::kAccess));

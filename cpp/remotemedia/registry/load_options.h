@@ -39,8 +39,8 @@ struct LoadOptions {
 
   std::string device = "cpu";
 
-  /// Called on the loader's thread with what it reports, also when another caller's loader runs. What it
-  /// throws is logged.
+  /// Called on the loader's thread with what it reports, also when another caller's loader runs; with what was
+  /// reported last, on this thread, by who joins late. What it throws is logged.
   std::function<void(const LoadProgress&)> progress = {};
 
   /// Names this hold in ModelInfo::holders.

@@ -4,7 +4,7 @@
 // once however many threads ask at the same time, stays while anybody holds it, and goes by time or pressure.
 //
 //     ModelRegistry registry{{.ttl = 5min, .max_memory_bytes = 4'000'000'000}};
-//     auto embedder = registry.get_or_load<Embedder>("minilm@cpu", [] { return std::make_unique<Embedder>(path); },
+//     auto embedder = registry.get_or_load<Embedder>("minilm@cpu", [&] { return std::make_unique<Embedder>(path); },
 //                                                    {.memory_bytes = 90'000'000});
 //     embedder->embed("hello");
 //
@@ -43,9 +43,9 @@ concept LoaderOf = (std::invocable<F&> && std::convertible_to<std::invoke_result
                    (std::invocable<F&, const ReportProgress&> &&
                     std::convertible_to<std::invoke_result_t<F&, const ReportProgress&>, std::shared_ptr<T>>);
 
-/// Threads:  everything may be called from any thread, loaders and model destructors included, except as said
-///           at clear() and at the destructor.
-/// Cost:     a hit and its release about 15 ns with a ModelKey, without a lock (docs/benchmarks.md).
+/// Threads:  everything may be called from any thread, from loaders and from models' destructors, except as said
+///           at get_or_load(), clear() and the destructor.
+/// Cost:     a hit and its release take no lock and make no system call (docs/benchmarks.md).
 class REMOTEMEDIA_API ModelRegistry {
  public:
   /// Errors:  invalid_argument, naming the option.
@@ -55,6 +55,8 @@ class REMOTEMEDIA_API ModelRegistry {
 
   /// Destroys what nobody holds and waits for it and for loads that run in the background; loads that wait
   /// for their turn end with `cancelled`. What is held stays valid for its holders.
+  ///
+  /// Threads:  no other thread may be in a call of this registry. Handles may be released meanwhile.
   ~ModelRegistry();
 
   /// The registry that this process shares, made on first use.
@@ -68,7 +70,9 @@ class REMOTEMEDIA_API ModelRegistry {
   /// Errors:  load_failed with the loader's exception nested, the same for all who waited, and the next call
   ///          tries again; load_failed if loaders would wait for each other in a ring; type_mismatch;
   ///          out_of_memory (OutOfMemory), and nothing was evicted; deadline_exceeded (LoadOptions::timeout);
-  ///          invalid_argument for an empty key.
+  ///          cancelled if the registry is closed meanwhile; rejected beyond two million holds of one model;
+  ///          invalid_argument for an empty key or a negative timeout, and from a listener or a model's destructor,
+  ///          where a load would wait for itself.
   template <class T, LoaderOf<T> Loader>
   ModelHandle<T> get_or_load(std::string_view key, Loader&& loader) {
     if (detail::ModelSlot* slot = core_->try_hold(key, typeid(T))) [[likely]]
@@ -117,6 +121,10 @@ class REMOTEMEDIA_API ModelRegistry {
   ///
   /// Errors:  model_not_found.
   void pin(std::string_view key);
+
+  /// Ends what pin() began: the model's time counts from its last release.
+  ///
+  /// Errors:  model_not_found.
   void unpin(std::string_view key);
 
   /// Evicts what nobody holds, pinned models too, and returns when all that was evicted is destroyed.

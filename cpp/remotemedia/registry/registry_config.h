@@ -26,7 +26,7 @@ struct RegistryConfig {
   EvictionPolicy eviction_policy = EvictionPolicy::lru;
 
   /// The longest time between two looks at models in use, more than zero. A model whose time is up goes when
-  /// it is up, whatever this is.
+  /// it is up, whatever this is, unless a shared_ptr kept outside still holds it then.
   Duration cleanup_interval = std::chrono::seconds{10};
 
   /// Loaders that may run at once, at least 1. A loader that waits for another key's load does not count.
