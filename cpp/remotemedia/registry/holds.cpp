@@ -12,14 +12,19 @@
 
 namespace remotemedia::detail {
 
-ModelSlot* RegistryCore::checked(ModelSlot& slot, const std::type_info& type) {
-  if (slot.type != &type && *slot.type != type) [[unlikely]] {
+// What a hit of a model of this very type needs without a listener stays small: it is most of what a hit costs.
+inline ModelSlot* RegistryCore::checked(ModelSlot& slot, const std::type_info& type) {
+  const bool plain = slot.type == &type && !observed_.load(std::memory_order_relaxed);
+  return plain ? &slot : checked_in_full(slot, type);
+}
+
+ModelSlot* RegistryCore::checked_in_full(ModelSlot& slot, const std::type_info& type) {
+  if (*slot.type != type) {
     std::string message = type_mismatch_message(slot.key, *slot.type, type);
     slot.take_back_hold();
     throw Error(ErrorCode::type_mismatch, message);
   }
-  if (observed_.load(std::memory_order_relaxed)) [[unlikely]]
-    note(RegistryEvent::Kind::hit, slot);
+  if (observed_.load(std::memory_order_relaxed)) note(RegistryEvent::Kind::hit, slot);
   return &slot;
 }
 
@@ -69,6 +74,10 @@ ModelSlot* RegistryCore::try_hold(const ModelKey& key, const std::type_info& typ
       bound != nullptr && bound->core.load(std::memory_order_relaxed) == this) [[likely]] {
     return bound->try_hold() ? checked(*bound, type) : look_again(key.text_, key.hash_, type);
   }
+  return hold_unbound(key, type);
+}
+
+ModelSlot* RegistryCore::hold_unbound(const ModelKey& key, const std::type_info& type) {
   ModelSlot* const held = find_and_hold(key.text_, key.hash_, type);
   if (held != nullptr) {
     ModelSlot* unbound = nullptr;

@@ -165,7 +165,9 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   ModelSlot* find_and_hold(std::string_view key, std::size_t hash, const std::type_info& type);
   ModelSlot* look_again(std::string_view key, std::size_t hash, const std::type_info& type);
   ModelSlot* hold_ready(ModelSlot& slot, const std::type_info& type) REMOTEMEDIA_REQUIRES(mutex_);
+  ModelSlot* hold_unbound(const ModelKey& key, const std::type_info& type);
   ModelSlot* checked(ModelSlot& slot, const std::type_info& type);
+  ModelSlot* checked_in_full(ModelSlot& slot, const std::type_info& type);
   TimePoint stamp(ModelSlot& slot) noexcept {
     const TimePoint now = clock_.coarse_now();
     slot.released_at.store(now, std::memory_order_relaxed);
