@@ -3,16 +3,10 @@
 #include "gil_object.h"
 
 #include <memory>
-#include <stdexcept>
 
 namespace nb = nanobind;
 
 namespace remotemedia::python {
-namespace {
-
-bool is_interrupt(const nb::python_error& error) { return error.matches(PyExc_KeyboardInterrupt); }
-
-}  // namespace
 
 std::function<void()> any_thread_callback(nb::object callable) {
   if (callable.is_none()) return nullptr;
@@ -23,24 +17,23 @@ std::function<void()> any_thread_callback(nb::object callable) {
     try {
       shared->get()();
     } catch (nb::python_error& error) {
-      if (!is_interrupt(error)) {
-        error.discard_as_unraisable(shared->get());
-        return;
-      }
-      // Ctrl-C came in the middle, but somebody waits for this call.
-      try {
+      drop(error, shared->get());
+      if (!error.matches(PyExc_KeyboardInterrupt)) return;
+      try {  // Ctrl-C came in the middle, but somebody waits for this call
         shared->get()();
       } catch (nb::python_error& again) {
-        again.discard_as_unraisable(shared->get());
+        drop(again, shared->get());
       }
-      PyErr_SetInterrupt();
     }
   };
 }
 
-std::runtime_error told(nb::python_error& error) {
-  if (is_interrupt(error)) PyErr_SetInterrupt();
-  return std::runtime_error(error.what());
+void drop(nb::python_error& error, nb::handle raised_by) {
+  if (error.matches(PyExc_KeyboardInterrupt)) {
+    PyErr_SetInterrupt();
+  } else {
+    error.discard_as_unraisable(raised_by);
+  }
 }
 
 }  // namespace remotemedia::python

@@ -37,8 +37,8 @@ class GilObject {
 /// Something that any thread may call, or nothing for None. It should not raise: nobody waits for it.
 std::function<void()> any_thread_callback(nanobind::object callable);
 
-/// What a callback of the user's raised, as C++ tells it. An interrupt is not the callback's: it is raised again where
-/// the main thread runs Python.
-std::runtime_error told(nanobind::python_error& error);
+/// Of a callback that nobody waits for. An interrupt is not the callback's: it is raised again where the main thread
+/// runs Python. Anything else is reported as unraisable.
+void drop(nanobind::python_error& error, nanobind::handle raised_by);
 
 }  // namespace remotemedia::python

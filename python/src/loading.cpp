@@ -9,6 +9,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +27,13 @@ using namespace nb::literals;
 
 namespace remotemedia::python {
 namespace {
+
+/// What ended a progress callback and is not the callback's: Ctrl-C. It goes on to whoever reports or asks.
+thread_local std::exception_ptr interrupt;
+
+void raise_interrupt() {
+  if (interrupt != nullptr) std::rethrow_exception(std::exchange(interrupt, nullptr));
+}
 
 using detail::Flight;
 using FlightPtr = std::shared_ptr<Flight>;
@@ -57,7 +65,10 @@ class Lead {
   bool running() const { return core().is_running(*flight_); }
   void start(nb::object on_start) { core().start(flight_, any_thread_callback(std::move(on_start))); }
   void set_loop_thread(std::uint64_t thread) { flight_->node.loop_thread.store(thread); }
-  void report(std::optional<double> fraction, const std::string& message) { core().report(flight_, fraction, message); }
+  void report(std::optional<double> fraction, const std::string& message) {
+    core().report(flight_, fraction, message);
+    raise_interrupt();
+  }
   void abandon() { core().abandon(flight_); }
 
   /// Takes the model out of the list, so that no frame of the leader's keeps it.
@@ -132,7 +143,8 @@ std::function<void(const LoadProgress&)> progress_listener(nb::object listener) 
     try {
       shared->get()(progress);
     } catch (nb::python_error& error) {
-      throw told(error);
+      if (error.matches(PyExc_Exception)) throw std::runtime_error(error.what());
+      interrupt = std::current_exception();
     }
   };
 }
@@ -150,9 +162,11 @@ Call ask(const PyRegistry& registry, nb::handle key, std::size_t memory_bytes, n
   options.device = device;
   options.progress = progress_listener(std::move(progress));
   const FlightPtr around = parent != nullptr ? parent->flight : detail::current_flight();
-  return {registry.core(),
-          {text_of(key), typeid(PyModel), options, around, any_thread_callback(std::move(on_answer))},
-          std::move(origin)};
+  Call call(registry.core(),
+            {text_of(key), typeid(PyModel), options, around, any_thread_callback(std::move(on_answer))},
+            std::move(origin));
+  raise_interrupt();
+  return call;
 }
 
 }  // namespace

@@ -28,6 +28,11 @@ class PyModel {
   const nanobind::object& get() const noexcept { return model_.get(); }
   Origin& origin() const noexcept { return *nanobind::inst_ptr<Origin>(origin_.get()); }
 
+  int visit_all(visitproc visit, void* arg) const noexcept {
+    const int result = visit(model_.get().ptr(), arg);
+    return result != 0 ? result : visit(origin_.get().ptr(), arg);
+  }
+
  private:
   GilObject origin_;
   GilObject model_;

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,7 +73,7 @@ void log_to_python(nb::object sink) {
     try {
       shared->get()(static_cast<int>(level), nb::str(message.data(), message.size()));
     } catch (nb::python_error& error) {
-      error.discard_as_unraisable("remotemedia's log sink");
+      drop(error, shared->get());
     }
   });
 }
@@ -140,7 +141,7 @@ nb::object subscribe(const PyRegistry& self, nb::object listener) {
     try {
       shared->get()(event);
     } catch (nb::python_error& error) {
-      throw told(error);
+      throw std::runtime_error(error.what());
     }
   };
   // The registry owns the subscription: what ends it keeps neither.
@@ -266,7 +267,7 @@ int PyRegistry::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   if (!nb::inst_ready(self)) return 0;
   int result = 0;
   nb::inst_ptr<PyRegistry>(self)->core()->for_each_object([&](void* object) {
-    if (result == 0) result = visit(static_cast<const PyModel*>(object)->get().ptr(), arg);
+    if (result == 0) result = static_cast<const PyModel*>(object)->visit_all(visit, arg);
   });
   return result;
 }

@@ -195,9 +195,11 @@ bool RegistryCore::wait(const std::shared_ptr<Waiter>& waiter, TimePoint deadlin
 
 void RegistryCore::leave(const std::shared_ptr<Waiter>& waiter) {
   ModelSlot* unwanted = nullptr;
+  std::exception_ptr untold;
   std::function<void()> uncalled;
   {
     MutexLock lock(mutex_);
+    untold = std::exchange(waiter->error, nullptr);
     if (waiter->answer == Waiter::Answer::none) {
       std::erase(waiter->flight->waiters, waiter);
       if (waiter->parent != nullptr) WaitGraph::process().remove(waiter->parent->node, waiter->flight->node);

@@ -347,10 +347,12 @@ def _spawn(loop: asyncio.AbstractEventLoop, lead: _core.Lead, coroutine: Corouti
     task = loop.create_task(coroutine, name=f"load {key}")
     keeper = weakref.ref(loop.call_later(check.LONGEST_SECONDS, _LoopsEnd(lead, task)))
 
-    def let_go(_: asyncio.Task[None]) -> None:
+    def let_go(ended: asyncio.Task[None]) -> None:
         timer = keeper()
         if timer is not None:
             timer.cancel()
+        if not ended.cancelled():
+            ended.exception()  # asyncio need not tell: what ended the loader, the waiters were told
 
     task.add_done_callback(let_go)
 

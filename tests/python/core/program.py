@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs in interpreters of their own, for what only a whole process shows."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import IO
+
+HEAD = """
+import asyncio, atexit, gc, os, signal, sys, threading, time, weakref
+import remotemedia as rm
+
+def say(text):
+    os.write(1, (text + "\\n").encode())
+
+class Model:
+    def __del__(self):
+        say("destroyed")
+"""
+
+
+class Program:
+    """A running program that is told things by lines and signals.
+
+    stuck: It ends with threads that are not at their end: what they refer to is never freed, and no leak of ours.
+    """
+
+    def __init__(self, *parts: str, stuck: bool = False, cwd: Path | None = None) -> None:
+        environment = {**os.environ, "PYTHONWARNINGS": "error", "REMOTEMEDIA_LEAK_CHECK": "1"}
+        if stuck:
+            del environment["REMOTEMEDIA_LEAK_CHECK"]
+        self._process = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", "-c", HEAD + "".join(textwrap.dedent(part) for part in parts)],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+
+    def wait_for(self, line: str) -> None:
+        """Reads its output up to this line."""
+        for printed in self._pipe(self._process.stdout):
+            self.lines.append(printed.rstrip("\n"))
+            if self.lines[-1] == line:
+                return
+        raise AssertionError(f"{line!r} did not come: {self.lines}, {self._process.communicate()[1]}")
+
+    def tell(self, line: str) -> None:
+        stdin = self._pipe(self._process.stdin)
+        stdin.write(line + "\n")
+        stdin.flush()
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self, code: int = 0) -> list[str]:
+        """All that it printed. It must end with this code, and say nothing on stderr, leaked objects included."""
+        try:
+            output, errors = self._process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)  # the fault handler shows where it hangs
+            output, errors = self._process.communicate()
+        self.lines += output.splitlines()
+        ended = (self._process.returncode, errors)
+        assert ended == (code, ""), f"{ended}, {self.lines}"
+        return self.lines
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+def run(*parts: str, stuck: bool = False) -> list[str]:
+    """What a program prints."""
+    return Program(*parts, stuck=stuck).end()
