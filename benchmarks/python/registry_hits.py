@@ -15,7 +15,7 @@ from remotemedia import ModelRegistry, RegistryConfig
 
 KEY = "acme/embedder-000000-int8@cpu:0"
 BATCH = 256
-SECONDS = 0.3
+SECONDS = 0.2
 
 Batch = Callable[[], None]
 

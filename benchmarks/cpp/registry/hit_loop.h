@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +44,9 @@ class Order {
   std::array<std::uint16_t, 16 * kBatch> indexes_{};
 };
 
+/// How many threads of the present run have made all their hits.
+inline std::atomic<int> threads_done{0};
+
 template <class Hit>
 void run_hits(benchmark::State& state, const Order& order, Hit&& hit) {
   using std::chrono::steady_clock;
@@ -50,13 +54,16 @@ void run_hits(benchmark::State& state, const Order& order, Hit&& hit) {
   for (std::size_t i = 0; i < 16 * kBatch; ++i) hit(order.batch(i / kBatch)[i % kBatch]);
 
   std::vector<float> batches;
-  batches.reserve(state.max_iterations);
+  const auto wanted = static_cast<std::size_t>(state.max_iterations);
+  batches.reserve(wanted);
   std::optional<Disturbance> disturbance;
   if (state.thread_index() == 0) disturbance.emplace(state.threads());
   std::optional<steady_clock::time_point> began;
   double cpu = 0;
+  double ran = 0;
   long switches = 0;
   steady_clock::time_point now;
+  if (state.thread_index() == 0) threads_done = 0;
   for (auto _ : state) {
     if (!began) {
       switches = thread_context_switches();
@@ -67,11 +74,15 @@ void run_hits(benchmark::State& state, const Order& order, Hit&& hit) {
     for (std::size_t i = 0; i < kBatch; ++i) hit(indexes[i]);
     const auto before = std::exchange(now, steady_clock::now());
     batches.push_back(std::chrono::duration<float, std::nano>(now - before).count() / kBatch);
+    if (batches.size() == wanted) {
+      ran = thread_cpu_seconds() - cpu;
+      switches = thread_context_switches() - switches;
+      ++threads_done;
+      while (threads_done < state.threads()) hit(indexes[0]);  // so that nobody is measured without company
+    }
   }
   const double passed = std::chrono::duration<double>(now - *began).count();
   const double hits = static_cast<double>(batches.size() * kBatch);
-  const double ran = thread_cpu_seconds() - cpu;
-  switches = thread_context_switches() - switches;
 
   const auto p99 = batches.begin() + static_cast<std::ptrdiff_t>(batches.size() * 99 / 100);
   std::nth_element(batches.begin(), p99, batches.end());

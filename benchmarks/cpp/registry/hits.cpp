@@ -17,6 +17,7 @@
 #include "hit_loop.h"
 #include "locked_map.h"
 #include "models.h"
+#include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::bench {
 namespace {
@@ -103,6 +104,25 @@ void kept_handle(benchmark::State& state, const Order&) {
   run_hits(state, Order(0, 1), [&](std::size_t) { benchmark::DoNotOptimize(*handle); });
 }
 
+/// On a cache line of its own, as a model of a registry.
+struct alignas(128) PaddedModel : CountedModel {};
+
+/// What no hold that is counted in its model can do without.
+void two_additions(benchmark::State& state, const Order& order) {
+  std::vector<PaddedModel> models(kModels);
+  run_hits(state, order, [&](std::size_t i) { benchmark::DoNotOptimize(*CountedHold(models[i])); });
+}
+
+/// And what no release that is stamped can.
+void two_additions_and_coarse_clock(benchmark::State& state, const Order& order) {
+  const Clock& clock = monotonic_clock();
+  std::vector<PaddedModel> models(kModels);
+  run_hits(state, order, [&](std::size_t i) {
+    const CountedHold hold(models[i]);
+    benchmark::DoNotOptimize(clock.coarse_now());
+  });
+}
+
 using Measurement = void (*)(benchmark::State&, const Order&);
 
 void add(const std::string& name, Measurement measure, std::size_t keys, int threads) {
@@ -110,14 +130,14 @@ void add(const std::string& name, Measurement measure, std::size_t keys, int thr
                                [=](benchmark::State& state) { measure(state, Order(state.thread_index(), keys)); })
       ->Threads(threads)
       ->UseRealTime()
-      ->MinTime(0.3);
+      ->MinTime(0.2);
 }
 
 void add_hot(const std::string& name, Measurement measure) {
   benchmark::RegisterBenchmark(("hot/" + name).c_str(), [=](benchmark::State& state) { measure(state, Order(0, 1)); })
       ->Threads(2)
       ->UseRealTime()
-      ->MinTime(0.3);
+      ->MinTime(0.2);
 }
 
 const bool registered = [] {
@@ -136,6 +156,8 @@ const bool registered = [] {
     add("string_shared_mutex_shared_ptr", shared_ptr_hit<std::shared_mutex, std::string>, 16, threads);
     add("handle_copy", handle_copy, 16, threads);
     add("shared_ptr_copy", shared_ptr_copy, 16, threads);
+    add("two_additions", two_additions, 16, threads);
+    add("two_additions_and_coarse_clock", two_additions_and_coarse_clock, 16, threads);
     add("model_key_with_budget", hit_by_model_key<with_budget>, 16, threads);
     add("model_key_with_listener", hit_by_model_key<with_listener>, 16, threads);
     add("model_key_with_label", hit_with_label, 16, threads);
