@@ -63,7 +63,7 @@ Hold labelled(RegistryCore& core, ModelSlot* slot, const LoadOptions& options) {
 
 Hold load(const std::shared_ptr<RegistryCore>& core, std::string_view key, const std::type_info& type,
           const LoadOptions& options, const Loader& loader) {
-  const TimePoint deadline = options.timeout ? core->clock().now() + *options.timeout : TimePoint::max();
+  const TimePoint deadline = options.timeout ? later(core->clock().now(), *options.timeout) : TimePoint::max();
   while (true) {
     const std::shared_ptr<Waiter> waiter = core->ask({key, type, options, current_flight(), {}});
     if (waiter->leads && options.timeout) {

@@ -143,9 +143,14 @@ def test_a_keep_alive_that_parses_is_taken(registry: rm.ModelRegistry, text: Any
 @pytest.mark.parametrize("text", ["soon", "5 m", "1x", "m", "1h30", "--1", "nan", float("nan"), float("inf")])
 def test_a_keep_alive_that_does_not_parse_is_refused_before_loading(registry: rm.ModelRegistry, text: Any) -> None:
     calls: list[int] = []
+
+    def load() -> Model:
+        calls.append(1)
+        return Model()
+
     for _ in range(2):
         with pytest.raises(ValueError, match="keep_alive"):
-            registry.get_or_load("a", lambda: calls.append(1) or Model(), keep_alive=text)
+            registry.get_or_load("a", load, keep_alive=text)
     assert not calls
     with registry.get_or_load("a", Model), pytest.raises(ValueError, match="keep_alive"):
         registry.get_or_load("a", Model, keep_alive=text)
