@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -34,19 +35,6 @@ using namespace nb::literals;
 
 namespace remotemedia::python {
 namespace {
-
-Duration not_negative(double value, const char* name) {
-  if (!(value >= 0)) {
-    throw Error(ErrorCode::invalid_argument, std::string(name) + " must be a number of seconds, not negative");
-  }
-  return keep_alive_from_seconds(value);
-}
-
-std::optional<std::size_t> not_negative(const std::optional<long long>& value, const char* name) {
-  if (!value) return std::nullopt;
-  if (*value < 0) throw Error(ErrorCode::invalid_argument, std::string(name) + " must not be negative");
-  return static_cast<std::size_t>(*value);
-}
 
 EvictionPolicy eviction_policy(const std::string& name) {
   if (name == "lru") return EvictionPolicy::lru;
@@ -102,11 +90,23 @@ bool is_time(nb::handle value) {
   return is_size(value) || (PyFloat_CheckExact(value.ptr()) && PyFloat_AsDouble(value.ptr()) >= 0);
 }
 
+// None or a dict by names.
+bool is_keywords(nb::handle value) {
+  if (value.is_none()) return true;
+  if (!PyDict_CheckExact(value.ptr())) return false;
+  PyObject* name = nullptr;
+  Py_ssize_t position = 0;
+  while (PyDict_Next(value.ptr(), &position, &name, nullptr) != 0) {
+    if (!PyUnicode_Check(name)) return false;
+  }
+  return true;
+}
+
 // Whether nothing but the loader and its arguments has to be looked at if the model is there.
 bool is_plain(nb::handle loader, nb::handle arguments, nb::handle memory_bytes, nb::handle keep_alive,
               nb::handle device, nb::handle timeout, nb::handle progress) {
-  return PyCallable_Check(loader.ptr()) != 0 && (arguments.is_none() || PyDict_CheckExact(arguments.ptr())) &&
-         keep_alive.is_none() && is_size(memory_bytes) && is_time(timeout) && PyUnicode_Check(device.ptr()) &&
+  return PyCallable_Check(loader.ptr()) != 0 && is_keywords(arguments) && keep_alive.is_none() &&
+         is_size(memory_bytes) && is_time(timeout) && PyUnicode_Check(device.ptr()) &&
          (progress.is_none() || PyCallable_Check(progress.ptr()) != 0);
 }
 
@@ -159,7 +159,10 @@ void clear(const PyRegistry& self, std::optional<double> timeout) {
   constexpr Duration kSignalCheck = std::chrono::milliseconds{100};
   const auto& core = self.core();
   std::optional<TimePoint> deadline;
-  if (timeout) deadline = core->clock().now() + not_negative(*timeout, "timeout");
+  if (timeout && !(*timeout >= 0)) {
+    throw Error(ErrorCode::invalid_argument, "timeout must not be negative: " + std::to_string(*timeout));
+  }
+  if (timeout && std::isfinite(*timeout)) deadline = core->clock().now() + keep_alive_from_seconds(*timeout);
   while (true) {
     const Duration left = deadline ? std::max(*deadline - core->clock().now(), Duration{0}) : Duration::max();
     try {
@@ -173,19 +176,20 @@ void clear(const PyRegistry& self, std::optional<double> timeout) {
   }
 }
 
-RegistryConfig make_config(std::optional<double> ttl_seconds, std::optional<long long> max_memory_bytes,
-                           std::optional<long long> max_models, const std::string& policy,
-                           double cleanup_interval_seconds, long long max_concurrent_loads,
+// What remotemedia/core/model_registry.py has checked.
+RegistryConfig make_config(std::optional<double> ttl_seconds, std::optional<std::size_t> max_memory_bytes,
+                           std::optional<std::size_t> max_models, const std::string& policy,
+                           double cleanup_interval_seconds, std::size_t max_concurrent_loads,
                            double min_residency_seconds, double failed_load_ttl_seconds) {
   RegistryConfig config;
   config.ttl = ttl_seconds ? std::optional(keep_alive_from_seconds(*ttl_seconds)) : std::nullopt;
-  config.max_memory_bytes = not_negative(max_memory_bytes, "max_memory_bytes");
-  config.max_models = not_negative(max_models, "max_models");
+  config.max_memory_bytes = max_memory_bytes;
+  config.max_models = max_models;
   config.eviction_policy = eviction_policy(policy);
-  config.cleanup_interval = not_negative(cleanup_interval_seconds, "cleanup_interval_seconds");
-  config.max_concurrent_loads = *not_negative(std::optional(max_concurrent_loads), "max_concurrent_loads");
-  config.min_residency = not_negative(min_residency_seconds, "min_residency_seconds");
-  config.failed_load_ttl = not_negative(failed_load_ttl_seconds, "failed_load_ttl_seconds");
+  config.cleanup_interval = keep_alive_from_seconds(cleanup_interval_seconds);
+  config.max_concurrent_loads = max_concurrent_loads;
+  config.min_residency = keep_alive_from_seconds(min_residency_seconds);
+  config.failed_load_ttl = keep_alive_from_seconds(failed_load_ttl_seconds);
   return config;
 }
 
@@ -321,9 +325,9 @@ void bind_registry(nb::module_& m) {
              nb::handle progress) {
             return get_or_load(self, key, loader, arguments, memory_bytes, keep_alive, device, timeout, progress);
           },
-          "key"_a, "loader"_a, nb::kw_only(), "arguments"_a.none() = nb::none(), "memory_bytes"_a.none() = nb::none(),
-          "keep_alive"_a.none() = nb::none(), "device"_a = "cpu", "timeout"_a.none() = nb::none(),
-          "progress"_a.none() = nb::none(),
+          "key"_a.none(), "loader"_a.none(), nb::kw_only(), "arguments"_a.none() = nb::none(),
+          "memory_bytes"_a.none() = nb::none(), "keep_alive"_a.none() = nb::none(), "device"_a.none() = "cpu",
+          "timeout"_a.none() = nb::none(), "progress"_a.none() = nb::none(),
           nb::sig(
               "def get_or_load(self, key: str, loader: collections.abc.Callable[..., T], *, arguments: "
               "collections.abc.Mapping[str, typing.Any] | None = None, memory_bytes: int | None = None, keep_alive: "
@@ -348,32 +352,36 @@ void bind_registry(nb::module_& m) {
           "    OutOfMemory: Nothing that may go makes room; nothing was evicted.\n"
           "    DeadlineExceeded: The timeout passed.\n"
           "    ValueError: keep_alive does not parse, memory_bytes is negative, the key is empty.")
-      .def("get", &get, "key"_a, "A hold if the model is there now; never loads, never waits.",
+      .def("get", &get, "key"_a.none(), "A hold if the model is there now; never loads, never waits.",
            nb::sig("def get(self, key: str) -> ModelHandle[typing.Any] | None"))
       .def(
           "__contains__",
           [](const PyRegistry& self, nb::handle key) {
-            return PyUnicode_Check(key.ptr()) != 0 && self.core()->contains(text_of(key));
+            Py_ssize_t size = 0;
+            const char* const text = PyUnicode_Check(key.ptr()) ? PyUnicode_AsUTF8AndSize(key.ptr(), &size) : nullptr;
+            if (text == nullptr) PyErr_Clear();  // what is no text is no key
+            return text != nullptr && self.core()->contains({text, static_cast<std::size_t>(size)});
           },
-          "key"_a, nb::sig("def __contains__(self, key: object) -> bool"))
+          "key"_a.none(), nb::sig("def __contains__(self, key: object) -> bool"))
       .def(
           "list_models", [](const PyRegistry& self) { return self.core()->list_models(); },
           "By key, from loading until the memory is released.")
       .def("metrics", [](const PyRegistry& self) { return self.core()->metrics(); })
       .def(
-          "evict", [](const PyRegistry& self, nb::handle key) { return self.core()->evict(text_of(key)); }, "key"_a,
+          "evict", [](const PyRegistry& self, nb::handle key) { return self.core()->evict(text_of(key)); },
+          "key"_a.none(),
           "True when it was there and nobody held or pinned it. Otherwise it stays, and False is returned.",
           nb::sig("def evict(self, key: str) -> bool"))
       .def(
           "evict_expired", [](const PyRegistry& self) { return self.core()->evict_expired(); },
           "Evicts what has expired now.")
       .def(
-          "pin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), true); }, "key"_a,
+          "pin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), true); }, "key"_a.none(),
           "Neither pressure nor time nor evict takes it. ModelNotFound when it is not there.",
           nb::sig("def pin(self, key: str) -> None"))
       .def(
-          "unpin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), false); }, "key"_a,
-          nb::sig("def unpin(self, key: str) -> None"))
+          "unpin", [](const PyRegistry& self, nb::handle key) { self.core()->pin(text_of(key), false); },
+          "key"_a.none(), nb::sig("def unpin(self, key: str) -> None"))
       .def("subscribe", &subscribe, "listener"_a,
            "Calls listener for every event, on the registry's own thread; returns what ends that.",
            nb::sig("def subscribe(self, listener: collections.abc.Callable[[RegistryEvent], None]) -> "
@@ -381,9 +389,10 @@ void bind_registry(nb::module_& m) {
       .def(
           "plan",
           [](const PyRegistry& self, nb::handle key, long long memory_bytes) {
-            return self.core()->plan(text_of(key), *not_negative(std::optional(memory_bytes), "memory_bytes"));
+            if (memory_bytes < 0) throw Error(ErrorCode::invalid_argument, "memory_bytes must not be negative");
+            return self.core()->plan(text_of(key), static_cast<std::size_t>(memory_bytes));
           },
-          "key"_a, "memory_bytes"_a, "What loading `key` would evict, without doing it.",
+          "key"_a.none(), "memory_bytes"_a, "What loading `key` would evict, without doing it.",
           nb::sig("def plan(self, key: str, memory_bytes: int) -> EvictionPlan"))
       .def("clear", &clear, "timeout"_a.none() = nb::none(),
            "Evicts what nobody holds (pinned too) and returns when its memory is really released;\n"

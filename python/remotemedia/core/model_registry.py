@@ -124,7 +124,9 @@ class ModelRegistry(_core.ModelRegistry):
     """
 
     def __init__(self, config: RegistryConfig | None = None) -> None:
-        config = config or RegistryConfig()
+        config = RegistryConfig() if config is None else config
+        if not isinstance(config, RegistryConfig):
+            raise TypeError(f"config must be a RegistryConfig, not {type(config).__name__}")
         super().__init__(
             _core.make_config(
                 config.ttl_seconds,

@@ -238,51 +238,57 @@ def test_after_ctrl_c_the_key_is_loaded_by_whoever_asks() -> None:
 
 
 def test_many_interrupts_leave_no_caller_waiting_and_no_hold() -> None:
-    """Wherever they come: the leader's steps, the waiter's, the wake-ups between."""
-    program = Program("""
+    """Wherever they come: in the leader's steps, the waiter's, the wake-ups between."""
+    program = Program(
+        """
         registry = rm.ModelRegistry(rm.RegistryConfig(ttl_seconds=0))
         over = threading.Event()
+        armed = False
+        interrupts = 0
+
+        def on_interrupt(*_):
+            global armed, interrupts
+            if armed:
+                armed = False
+                interrupts += 1
+                raise KeyboardInterrupt
+        signal.signal(signal.SIGINT, on_interrupt)
+
         def interrupt():
+            main = threading.main_thread().ident
+            while not over.wait(0.0003):
+                signal.pthread_kill(main, signal.SIGINT)
+        def load_too():
             while not over.is_set():
-                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-                time.sleep(0.0005)
-        def others():
-            while not over.is_set():
-                registry.get_or_load("m", list).release()
-        interrupting = threading.Thread(target=interrupt)
-        other = threading.Thread(target=others)
-        def main():
-            interrupting.start()
-            other.start()
-            end = time.monotonic() + 3
-            while time.monotonic() < end:
-                try:
-                    while time.monotonic() < end:
-                        registry.get_or_load("m", list, keep_alive=0).release()
-                        registry.get_or_load("n", list, timeout=60).release()
-                except KeyboardInterrupt:
-                    pass
-        while not over.is_set():
+                registry.get_or_load("m", Model).release()
+        class Model:
+            pass
+        threads = [threading.Thread(target=interrupt), threading.Thread(target=load_too)]
+        for thread in threads:
+            thread.start()
+
+        def ask():
+            registry.get_or_load("m", Model, keep_alive=0).release()
+            registry.get_or_load("n", Model, timeout=60).release()
+
+        while interrupts < 500:
+            armed = True
             try:
-                main()
-                over.set()
-            except KeyboardInterrupt:
-                over.set()
-        while interrupting.is_alive() or other.is_alive():
-            try:
-                time.sleep(0.001)
+                ask()
             except KeyboardInterrupt:
                 pass
-        try:
-            gc.collect()
-            assert registry.get_or_load("m", list, timeout=30)
-            assert registry.get_or_load("n", list, timeout=30)
-            registry.clear(timeout=30)
-            say(str([info.key for info in registry.list_models()]))
-        except KeyboardInterrupt:
-            say("late")
-    """)
-    assert program.end()[-1] in {"[]", "late"}
+            armed = False
+        over.set()
+        for thread in threads:
+            thread.join()
+        gc.collect()
+        for key in "mn":
+            registry.get_or_load(key, Model, timeout=30).release()
+        registry.clear(timeout=30)
+        say(str(registry.list_models()))
+        """
+    )
+    assert program.end() == ["[]"]
 
 
 def _throw(kind: type[BaseException]) -> Any:
