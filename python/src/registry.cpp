@@ -162,7 +162,7 @@ void clear(const PyRegistry& self, std::optional<double> timeout) {
   if (timeout && !(*timeout >= 0)) {
     throw Error(ErrorCode::invalid_argument, "timeout must not be negative: " + std::to_string(*timeout));
   }
-  if (timeout && std::isfinite(*timeout)) deadline = core->clock().now() + keep_alive_from_seconds(*timeout);
+  if (timeout && std::isfinite(*timeout)) deadline = later(core->clock().now(), keep_alive_from_seconds(*timeout));
   while (true) {
     const Duration left = deadline ? std::max(*deadline - core->clock().now(), Duration{0}) : Duration::max();
     try {
