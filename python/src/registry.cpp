@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -24,6 +25,7 @@
 
 #include "bindings.h"
 #include "caller_label.h"
+#include "load_error.h"
 #include "py_registry.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/base/log.h"
@@ -270,9 +272,19 @@ int PyRegistry::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   Py_VISIT(Py_TYPE(self));
   if (!nb::inst_ready(self)) return 0;
   int result = 0;
-  nb::inst_ptr<PyRegistry>(self)->core()->for_each_object([&](void* object) {
-    if (result == 0) result = static_cast<const PyModel*>(object)->visit_all(visit, arg);
-  });
+  const auto on_model = [&](void* model) {
+    if (result == 0) result = static_cast<const PyModel*>(model)->visit_all(visit, arg);
+  };
+  const auto on_failure = [&](const std::exception_ptr& failure) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const LoadError& error) {
+      if (result == 0) result = visit(error.cause().ptr(), arg);
+    } catch (const std::exception&) {  // the registry's own: it refers to nothing of Python
+      return;
+    }
+  };
+  nb::inst_ptr<PyRegistry>(self)->core()->visit_kept(on_model, on_failure);
   return result;
 }
 

@@ -111,12 +111,14 @@ std::vector<ModelInfo> RegistryCore::list_models() const {
   return models;
 }
 
-void RegistryCore::for_each_object(const std::function<void(void*)>& visit) const {
+void RegistryCore::visit_kept(const std::function<void(void*)>& on_model,
+                              const std::function<void(const std::exception_ptr&)>& on_failure) const {
   MutexLock lock(mutex_);
   for (const ModelSlot* slot : table_.slots()) {
-    if (slot->model != nullptr) visit(slot->model.get());
+    if (slot->model != nullptr) on_model(slot->model.get());
+    if (slot->failure != nullptr) on_failure(slot->failure);
   }
-  for (const Buried& one : graveyard_) visit(one.model.get());
+  for (const Buried& one : graveyard_) on_model(one.model.get());
 }
 
 bool RegistryCore::contains(std::string_view key) const {

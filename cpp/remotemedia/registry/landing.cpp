@@ -92,7 +92,7 @@ void RegistryCore::end_unpublished(Flight& flight, Waiter::Answer answer_to_all,
     drained_.notify_all();
   }
   if (slot.state == ModelState::loading) {
-    remember = remember && config_.failed_load_ttl > Duration{0};
+    remember = remember && config_.failed_load_ttl > Duration{0} && !closing_;
     slot.enter(remember ? ModelState::failed : ModelState::absent);
     if (remember) {
       slot.failure = error;

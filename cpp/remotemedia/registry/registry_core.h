@@ -143,8 +143,10 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   std::shared_ptr<Subscriber> subscribe(std::function<void(const RegistryEvent&)> listener);
   void unsubscribe(const std::shared_ptr<Subscriber>& subscriber);
 
-  /// Calls `visit` with each model that is there or waits to be destroyed. With a lock held: it must not come back.
-  void for_each_object(const std::function<void(void*)>& visit) const;
+  /// Calls `on_model` with each model that is there or waits to be destroyed, `on_failure` with each failure that
+  /// is remembered. With a lock held: they must not come back.
+  void visit_kept(const std::function<void(void*)>& on_model,
+                  const std::function<void(const std::exception_ptr&)>& on_failure) const;
 
   const Clock& clock() const noexcept { return clock_; }
 

@@ -269,7 +269,7 @@ std::optional<TimePoint> RegistryCore::look_after_models() {
   {
     MutexLock lock(mutex_);
     if (closing_) evict_all_idle();
-    next = std::min(sweep(), forget_failures(clock_.now(), forgotten));
+    next = std::min(sweep(), forget_failures(closing_ ? TimePoint::max() : clock_.now(), forgotten));
     buried.swap(graveyard_);
     events.swap(events_);
     if (!events.empty()) subscribers = subscribers_;

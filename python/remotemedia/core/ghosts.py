@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models that were evicted but are still alive with somebody: found again instead of loaded twice."""
 
+import gc
 import weakref
 from typing import Any
 
@@ -32,4 +33,5 @@ class Ghosts:
         if reference is None or origin is None:
             return None
         model = [reference()]
-        return None if model[0] is None else (model, origin)
+        # What its destructor has seen is no model any more, though somebody brought it back to life.
+        return None if model[0] is None or gc.is_finalized(model[0]) else (model, origin)
