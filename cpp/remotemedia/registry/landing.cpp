@@ -116,11 +116,9 @@ void RegistryCore::land(Flight& flight, Waiter::Answer answer_to_all, const std:
     waiter->answer = answer_to_all;
     waiter->error = error;
     if (waiter->parent != nullptr) WaitGraph::process().remove(waiter->parent->node, flight.node);
-    if (waiter->parent == nullptr) {
-      deferred.push_back(settle(*waiter));
-    } else if (waiter->parent->core.get() != this) {
+    if (waiter->parent != nullptr && waiter->parent->core.get() != this) {
       deferred.push_back([waiter] { waiter->parent->core->resume(waiter); });
-    } else if (end_nested_wait(*waiter)) {
+    } else if (waiter->parent == nullptr || end_nested_wait(*waiter)) {
       deferred.push_back(settle(*waiter));
     } else {
       resuming_.push_back(waiter);
