@@ -29,8 +29,9 @@ from remotemedia.core.ghosts import Ghosts
 
 _log = logging.getLogger("remotemedia")
 
-_LOOP_CHECK_SECONDS = 0.1
-"""How long a thread that blocks its own event loop waits without looking whether the load needs that loop."""
+_LOOK_SECONDS = 0.1
+"""How long is waited without a look: by the main thread for Ctrl-C, which may come just before it sleeps, and by a
+thread that blocks its own event loop, whether the load needs that loop."""
 
 _current_flight: contextvars.ContextVar[_core.Flight | None] = contextvars.ContextVar("current_flight", default=None)
 
@@ -160,7 +161,8 @@ def _wait(call: _core.Call, answered: LockType, request: Request) -> None:
         remaining = request.remaining()
         if remaining == 0:
             raise request.too_late()
-        longest = _LOOP_CHECK_SECONDS if blocks_loop else threading.TIMEOUT_MAX
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        longest = _LOOK_SECONDS if blocks_loop or in_main_thread else threading.TIMEOUT_MAX
         answered.acquire(timeout=longest if remaining is None else min(remaining, longest))
 
 
@@ -181,7 +183,8 @@ def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
     turn.acquire()
     try:
         lead.start(turn.release)
-        turn.acquire()
+        while not turn.acquire(timeout=_LOOK_SECONDS):
+            pass
     except BaseException:
         lead.abandon()
         raise
