@@ -139,37 +139,6 @@ def test_a_loader_class_that_refers_to_its_registry_is_collected_with_it() -> No
     assert reference() is None
 
 
-def test_a_failed_load_leaves_no_cycle(registry: rm.ModelRegistry) -> None:
-    class Torn(Exception):
-        pass
-
-    class Interrupt(KeyboardInterrupt):
-        pass
-
-    errors: list[weakref.ref[BaseException]] = []
-
-    def load() -> Model:
-        error = Torn()
-        errors.append(weakref.ref(error))
-        raise error
-
-    def interrupted() -> Model:
-        error = Interrupt()
-        errors.append(weakref.ref(error))
-        raise error
-
-    with pytest.raises(rm.LoadFailed):
-        registry.get_or_load("m@cpu", load)
-    with pytest.raises(rm.LoadFailed):
-        registry.get_or_load("m@cpu", load, timeout=60)
-    with pytest.raises(rm.LoadFailed):
-        asyncio.run(registry.get_or_load_async("m@cpu", load))
-    with pytest.raises(KeyboardInterrupt):
-        registry.get_or_load("m@cpu", interrupted)
-    gc.collect()
-    assert [error() for error in errors] == [None] * 4
-
-
 def test_a_remembered_failure_is_let_go_when_it_is_forgotten() -> None:
     class Torn(Exception):
         pass
