@@ -8,6 +8,7 @@
 
 namespace remotemedia::python {
 
+void bind_get_or_load(nanobind::handle registry_type);
 void bind_errors(nanobind::module_& m);
 void bind_records(nanobind::module_& m);
 void bind_registry(nanobind::module_& m);

@@ -79,6 +79,10 @@ void translate(const std::exception_ptr& thrown, void*) {
     std::rethrow_exception(thrown);
   } catch (const Error& error) {
     if (error_classes == nullptr) throw;
+    if (error.code() == ErrorCode::cancelled && is_left_over()) {  // a daemon thread ends quietly
+      PyErr_SetNone(PyExc_SystemExit);
+      return;
+    }
     const nb::object exception = make_exception(error);
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
   }

@@ -11,13 +11,14 @@
 namespace remotemedia::python {
 namespace {
 
+std::atomic<bool> exits{false};
 std::atomic<bool> closed{false};
 std::atomic<int> inside{0};
-std::thread::id last_thread;  // written before `closed`
+std::thread::id last_thread;  // written before both
 
 bool enter() noexcept {
   inside.fetch_add(1);
-  if (!closed.load() || std::this_thread::get_id() == last_thread) return true;
+  if (!closed.load() || !is_left_over()) return true;
   inside.fetch_sub(1);
   return false;
 }
@@ -50,8 +51,16 @@ void watch_forks() {
   at_fork([] {}, [] {}, [] { inside.store(0); });  // the others are the parent's
 }
 
-void keep_gil_to_this_thread() {
+void begin_exit() noexcept {
   last_thread = std::this_thread::get_id();
+  exits.store(true);
+}
+
+bool interpreter_exits() noexcept { return exits.load(); }
+
+bool is_left_over() noexcept { return exits.load() && std::this_thread::get_id() != last_thread; }
+
+void keep_gil_to_this_thread() {
   closed.store(true);
   const nanobind::gil_scoped_release others_go_on;
   for (int others = inside.load(); others > 0; others = inside.load()) inside.wait(others);

@@ -40,8 +40,15 @@ class NoGil {
 /// Once, before any of the above.
 void watch_forks();
 
-/// From now on only this thread gets the GIL through the classes above. Returns when all others have let go of it.
-/// With the GIL.
+/// This thread ends the interpreter, from now on. With the GIL.
+void begin_exit() noexcept;
+bool interpreter_exits() noexcept;
+
+/// Whether this is another thread than the one that ends the interpreter.
+bool is_left_over() noexcept;
+
+/// From now on only the thread that ends the interpreter gets the GIL through the classes above. Returns when all
+/// others have let go of it. With the GIL.
 void keep_gil_to_this_thread();
 
 }  // namespace remotemedia::python

@@ -13,7 +13,7 @@ std::function<void()> any_thread_callback(nb::object callable) {
   auto shared = std::make_shared<GilObject>(std::move(callable));
   return [shared] {
     const AnyThreadGil gil;
-    if (!gil) return;
+    if (!gil || interpreter_exits()) return;  // who still waits then is a daemon thread: let it wait for the end
     try {
       shared->get()();
     } catch (nb::python_error& error) {

@@ -19,7 +19,10 @@ class GilObject {
   explicit GilObject(nanobind::object object) noexcept : object_(std::move(object)) {}
   GilObject(const GilObject&) = delete;
   GilObject& operator=(const GilObject&) = delete;
-  ~GilObject() {
+  ~GilObject() { reset(); }
+
+  void reset() noexcept {
+    if (!object_.is_valid()) return;
     if (const AnyThreadGil gil; gil) {
       object_.reset();
     } else {

@@ -7,13 +7,15 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
-#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bindings.h"
 #include "load_error.h"
@@ -28,11 +30,23 @@ using namespace nb::literals;
 namespace remotemedia::python {
 namespace {
 
-/// What ended a progress callback and is not the callback's: Ctrl-C. It goes on to whoever reports or asks.
-thread_local std::exception_ptr interrupt;
+// Listeners are Python's to call, and not in a frame of C++: so the registry only says who they are.
+using Audience = std::vector<std::pair<nb::object, LoadProgress>>;
+thread_local Audience* audience = nullptr;
 
-void raise_interrupt() {
-  if (interrupt != nullptr) std::rethrow_exception(std::exchange(interrupt, nullptr));
+template <class Report>
+Audience audience_of(const Report& report) {
+  Audience told;
+  audience = &told;
+  report();
+  audience = nullptr;
+  return told;
+}
+
+std::function<void(const LoadProgress&)> progress_listener(nb::object listener) {
+  if (listener.is_none()) return nullptr;
+  auto shared = std::make_shared<GilObject>(std::move(listener));
+  return [shared](const LoadProgress& progress) { audience->emplace_back(shared->get(), progress); };
 }
 
 using detail::Flight;
@@ -65,9 +79,10 @@ class Lead {
   bool running() const { return core().is_running(*flight_); }
   void start(nb::object on_start) { core().start(flight_, any_thread_callback(std::move(on_start))); }
   void set_loop_thread(std::uint64_t thread) { flight_->node.loop_thread.store(thread); }
-  void report(std::optional<double> fraction, const std::string& message) {
-    core().report(flight_, fraction, message);
-    raise_interrupt();
+
+  /// Who is to be told, and what.
+  Audience report(std::optional<double> fraction, const std::string& message) {
+    return audience_of([&] { core().report(flight_, fraction, message); });
   }
   void abandon() { core().abandon(flight_); }
 
@@ -95,7 +110,9 @@ class Lead {
 class Call {
  public:
   Call(std::shared_ptr<detail::RegistryCore> core, const detail::RegistryCore::Request& request, nb::object origin)
-      : core_(std::move(core)), waiter_(core_->ask(request)), origin_(std::move(origin)) {}
+      : core_(std::move(core)), origin_(std::move(origin)) {
+    late_ = audience_of([&] { waiter_ = core_->ask(request); });
+  }
   Call(Call&&) noexcept = default;
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -105,6 +122,9 @@ class Call {
     const nb::error_scope keep_raised;
     leave();
   }
+
+  /// What was reported before this caller came.
+  Audience late() { return std::exchange(late_, {}); }
 
   bool done() const { return core_->wait(waiter_, TimePoint::min()); }
 
@@ -123,7 +143,10 @@ class Call {
     detail::ModelSlot* const slot = core_->take(waiter_);
     if (slot == nullptr) return nb::none();
     nb::object handle = nb::cast(labelled_handle(*core_, slot, label.text));
-    warn_of_another_loader(*slot, *nb::inst_ptr<Origin>(origin_));
+    const nb::object origin = static_cast<const PyModel*>(slot->object)->origin();
+    if (origin.is_valid()) {
+      warn_of_another_loader(slot->key, *nb::inst_ptr<Origin>(origin), *nb::inst_ptr<Origin>(origin_));
+    }
     return handle;
   }
 
@@ -133,21 +156,9 @@ class Call {
   std::shared_ptr<detail::RegistryCore> core_;
   std::shared_ptr<detail::Waiter> waiter_;
   nb::object origin_;
+  Audience late_;
   bool leads_ = false;
 };
-
-std::function<void(const LoadProgress&)> progress_listener(nb::object listener) {
-  if (listener.is_none()) return nullptr;
-  auto shared = std::make_shared<GilObject>(std::move(listener));
-  return [shared](const LoadProgress& progress) {
-    try {
-      shared->get()(progress);
-    } catch (nb::python_error& error) {
-      if (error.matches(PyExc_Exception)) throw std::runtime_error(error.what());
-      interrupt = std::current_exception();
-    }
-  };
-}
 
 Call ask(const PyRegistry& registry, nb::handle key, std::size_t memory_bytes, nb::handle keep_alive,
          const std::string& device, nb::object progress, nb::object origin, const PyFlight* parent,
@@ -162,12 +173,16 @@ Call ask(const PyRegistry& registry, nb::handle key, std::size_t memory_bytes, n
   options.device = device;
   options.progress = progress_listener(std::move(progress));
   const FlightPtr around = parent != nullptr ? parent->flight : detail::current_flight();
-  Call call(registry.core(),
-            {text_of(key), typeid(PyModel), options, around, any_thread_callback(std::move(on_answer))},
-            std::move(origin));
-  raise_interrupt();
-  return call;
+  return {registry.core(),
+          {text_of(key), typeid(PyModel), options, around, any_thread_callback(std::move(on_answer))},
+          std::move(origin)};
 }
+
+constexpr const char* kReport =
+    "def report(self, fraction: float | None, message: str) -> list[tuple[collections.abc.Callable[[LoadProgress], "
+    "object], LoadProgress]]";
+constexpr const char* kLate =
+    "def late(self) -> list[tuple[collections.abc.Callable[[LoadProgress], object], LoadProgress]]";
 
 }  // namespace
 
@@ -180,10 +195,7 @@ void bind_loading(nb::module_& m) {
   nb::class_<PyLabel>(m, "Label", "Who asks.");
   m.def("caller_label", [] { return PyLabel{caller_label()}; });
 
-  static PyType_Slot origin_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&Origin::traverse)},
-                                       {Py_tp_clear, reinterpret_cast<void*>(&Origin::clear)},
-                                       {0, nullptr}};
-  nb::class_<Origin>(m, "Origin", nb::type_slots(origin_slots), "Which loader makes a model, with which arguments.")
+  nb::class_<Origin>(m, "Origin", "Which loader makes a model, with which arguments.")
       .def(nb::init<nb::handle, nb::handle>(), "loader"_a, "arguments"_a.none(),
            nb::sig(
                "def __init__(self, loader: collections.abc.Callable[..., object], arguments: dict[str, typing.Any] | "
@@ -198,7 +210,7 @@ void bind_loading(nb::module_& m) {
            nb::sig("def start(self, on_start: collections.abc.Callable[[], object]) -> None"))
       .def("set_loop_thread", &Lead::set_loop_thread, "thread"_a,
            "Of a coroutine loader: the thread that must not block on it.")
-      .def("report", &Lead::report, "fraction"_a.none(), "message"_a = "")
+      .def("report", &Lead::report, "fraction"_a.none(), "message"_a, "Who is to be told, and what.", nb::sig(kReport))
       .def("publish", &Lead::publish, "model"_a, "memory_bytes"_a.none(), "model_id"_a, "revived"_a, "origin"_a,
            "Takes the model out of the list.",
            nb::sig("def publish(self, model: list[typing.Any], memory_bytes: int | None, model_id: str, revived: bool, "
@@ -209,6 +221,7 @@ void bind_loading(nb::module_& m) {
 
   nb::class_<Call>(m, "Call", "One caller's place among those who wait for a model.")
       .def_prop_ro("done", &Call::done)
+      .def("late", &Call::late, "Whom to tell what was reported before this caller came.", nb::sig(kLate))
       .def("lead", &Call::lead, "Once, for whoever has to run the loader.")
       .def("needs_thread", &Call::needs_thread, "thread"_a, "Whether the load cannot go on while this thread waits.")
       .def("take", &Call::take, "label"_a, "A handle, or None when the caller has to ask again.",

@@ -15,11 +15,17 @@ namespace {
 /// Beyond these nobody is warned: a program that makes loaders without end would be warned without end.
 constexpr std::size_t kMostToldOf = 16;
 
+// By name: an origin that kept classes would keep the modules that they were written in.
+nb::object name_of(nb::handle type) {
+  return nb::object(type.attr("__module__")) + nb::str(".") + nb::object(type.attr("__qualname__"));
+}
+
 nb::object plain(nb::handle value) {
   PyObject* const it = value.ptr();
   const bool is_plain = value.is_none() || PyUnicode_CheckExact(it) || PyLong_CheckExact(it) ||
-                        PyFloat_CheckExact(it) || PyBytes_CheckExact(it) || PyBool_Check(it) || PyType_Check(it);
-  return nb::borrow(is_plain ? value : value.type());
+                        PyFloat_CheckExact(it) || PyBytes_CheckExact(it) || PyBool_Check(it);
+  if (is_plain) return nb::borrow(value);
+  return name_of(PyType_Check(it) ? value : value.type());
 }
 
 bool is_partial(nb::handle loader) {
@@ -36,12 +42,6 @@ bool has_code(nb::handle function, nb::handle code) {
   if (its_code == nullptr) PyErr_Clear();
   Py_XDECREF(its_code);
   return its_code == code.ptr();
-}
-
-bool equal(nb::handle a, nb::handle b) {
-  const int same = PyObject_RichCompareBool(a.ptr(), b.ptr(), Py_EQ);
-  if (same < 0) PyErr_Clear();  // a class whose metaclass compares in its own way
-  return same == 1;
 }
 
 }  // namespace
@@ -65,7 +65,8 @@ Origin::Origin(nb::handle loader, nb::handle arguments) {
   }
   without_arguments_ = arguments_.empty();
   if (PyType_Check(unbound.ptr())) {
-    loader_ = std::move(unbound);
+    class_ = unbound.ptr();
+    loader_ = name_of(unbound);
   } else if (nb::hasattr(unbound, "__code__")) {
     loader_ = unbound.attr("__code__");
   } else {
@@ -75,12 +76,12 @@ Origin::Origin(nb::handle loader, nb::handle arguments) {
 
 bool Origin::is(nb::handle loader, nb::handle arguments) const {
   const bool none_given = arguments.is_none() || nb::borrow<nb::dict>(arguments).empty();
-  const bool same = none_given && without_arguments_ && (loader.is(loader_) || has_code(loader, loader_));
+  const bool same = none_given && without_arguments_ && (loader.ptr() == class_ || has_code(loader, loader_));
   return same || *this == Origin(loader, arguments);
 }
 
 bool Origin::operator==(const Origin& other) const {
-  return equal(loader_, other.loader_) && equal(arguments_, other.arguments_);
+  return loader_.equal(other.loader_) && arguments_.equal(other.arguments_);
 }
 
 bool Origin::is_news(const Origin& other) {
@@ -91,32 +92,8 @@ bool Origin::is_news(const Origin& other) {
   return true;
 }
 
-int Origin::visit_all(visitproc visit, void* arg) const noexcept {
-  Py_VISIT(loader_.ptr());
-  Py_VISIT(arguments_.ptr());
-  for (const Origin& other : told_of_) {
-    if (const int result = other.visit_all(visit, arg)) return result;
-  }
-  return 0;
-}
-
-int Origin::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
-  Py_VISIT(Py_TYPE(self));
-  return nb::inst_ready(self) ? nb::inst_ptr<Origin>(self)->visit_all(visit, arg) : 0;
-}
-
-int Origin::clear(PyObject* self) noexcept {
-  Origin& origin = *nb::inst_ptr<Origin>(self);
-  origin.loader_ = nb::none();
-  origin.arguments_ = nb::dict();
-  origin.told_of_.clear();
-  return 0;
-}
-
 std::string Origin::description() const {
-  if (nb::isinstance<nb::str>(loader_)) return nb::cast<std::string>(loader_);
-  if (PyType_Check(loader_.ptr())) return nb::cast<std::string>(nb::str(loader_.attr("__qualname__")));
-  return code_label(loader_);
+  return nb::isinstance<nb::str>(loader_) ? nb::cast<std::string>(loader_) : code_label(loader_);
 }
 
 }  // namespace remotemedia::python

@@ -11,8 +11,9 @@
 
 namespace remotemedia::python {
 
-/// Tells loaders apart by their code, and arguments by their plain values (numbers, text, classes) and else by their
-/// type. So it keeps nothing alive that a loader or its arguments hold, and two closures of one code are the same.
+/// Tells loaders apart by their code or name, and arguments by their plain values (numbers, text) and else by the names
+/// of their types. So it keeps nothing alive that a loader or its arguments hold, and two closures of one code are the
+/// same.
 ///
 /// Threads:  with the GIL.
 class Origin {
@@ -30,14 +31,10 @@ class Origin {
   /// The loader, as people know it.
   std::string description() const;
 
-  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
-  static int clear(PyObject* self) noexcept;
-
  private:
-  int visit_all(visitproc visit, void* arg) const noexcept;
-
-  nanobind::object loader_;   // a function's code, a class, or the name of another callable
-  nanobind::dict arguments_;  // by name; those that the loader was bound to, by position
+  nanobind::object loader_;          // a function's code, or the name of another callable
+  const PyObject* class_ = nullptr;  // that was called, to know it at a glance; not kept
+  nanobind::dict arguments_;         // by name; those that the loader was bound to, by position
   bool without_arguments_ = false;
   std::vector<Origin> told_of_;
 };

@@ -19,18 +19,21 @@
 
 namespace remotemedia::python {
 
-/// The type of every model that Python loads, as the registry sees it.
+/// What Python loads, as the registry sees it: the model, and which loader made it. Empty once its registry is gone.
+///
+/// Threads:  with the GIL; made and destroyed with it or without.
 class PyModel {
  public:
   PyModel(nanobind::object model, nanobind::object origin) noexcept
       : origin_(std::move(origin)), model_(std::move(model)) {}
 
   const nanobind::object& get() const noexcept { return model_.get(); }
-  Origin& origin() const noexcept { return *nanobind::inst_ptr<Origin>(origin_.get()); }
+  const nanobind::object& origin() const noexcept { return origin_.get(); }
 
-  int visit_all(visitproc visit, void* arg) const noexcept {
-    const int result = visit(model_.get().ptr(), arg);
-    return result != 0 ? result : visit(origin_.get().ptr(), arg);
+  /// Without the GIL.
+  static void let_go(void* model) noexcept {
+    static_cast<PyModel*>(model)->model_.reset();
+    static_cast<PyModel*>(model)->origin_.reset();
   }
 
  private:
@@ -42,8 +45,8 @@ class PyModel {
 /// follow and which outlives the registry. The registry's is the last to go unless the registry is gone before.
 class PyHandle {
  public:
-  explicit PyHandle(detail::Hold hold)
-      : hold_(std::move(hold)), model_(static_cast<const PyModel*>(hold_.object())->get()) {}
+  /// Errors:  cancelled if the registry is gone.
+  explicit PyHandle(detail::Hold hold);
 
   const nanobind::object& model() const { return checked(), model_; }
   const std::string& key() const { return checked().key(); }
@@ -88,7 +91,7 @@ class PyRegistry {
 PyHandle labelled_handle(detail::RegistryCore& core, detail::ModelSlot* slot, Label label);
 
 /// Tells the log when a model that is there was asked for with another loader or other arguments.
-void warn_of_another_loader(detail::ModelSlot& slot, const Origin& asked_with);
+void warn_of_another_loader(const std::string& key, Origin& origin, const Origin& asked_with);
 
 /// Borrowed from the object.
 ///

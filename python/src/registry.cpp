@@ -52,8 +52,6 @@ std::vector<PyRegistry*>& open_registries() {
   return registries;
 }
 
-bool interpreter_exits = false;
-
 void log_to_python(nb::object sink) {
   auto shared = std::make_shared<GilObject>(std::move(sink));
   set_log_sink([shared](LogLevel level, std::string_view message) {
@@ -69,7 +67,7 @@ void log_to_python(nb::object sink) {
 }
 
 void shut_down() {
-  interpreter_exits = true;
+  begin_exit();
   std::vector<std::shared_ptr<detail::RegistryCore>> cores;
   for (PyRegistry* registry : open_registries()) cores.push_back(registry->core());
   {
@@ -78,56 +76,6 @@ void shut_down() {
   }
   set_log_sink({});
   keep_gil_to_this_thread();
-}
-
-// None or an int that is not negative.
-bool is_size(nb::handle value) {
-  if (value.is_none()) return true;
-  int overflow = 0;
-  return PyLong_CheckExact(value.ptr()) && PyLong_AsLongLongAndOverflow(value.ptr(), &overflow) >= 0 && overflow == 0;
-}
-
-// The same, or a float.
-bool is_time(nb::handle value) {
-  return is_size(value) || (PyFloat_CheckExact(value.ptr()) && PyFloat_AsDouble(value.ptr()) >= 0);
-}
-
-// None or a dict by names.
-bool is_keywords(nb::handle value) {
-  if (value.is_none()) return true;
-  if (!PyDict_CheckExact(value.ptr())) return false;
-  PyObject* name = nullptr;
-  Py_ssize_t position = 0;
-  while (PyDict_Next(value.ptr(), &position, &name, nullptr) != 0) {
-    if (!PyUnicode_Check(name)) return false;
-  }
-  return true;
-}
-
-// Whether nothing but the loader and its arguments has to be looked at if the model is there.
-bool is_plain(nb::handle loader, nb::handle arguments, nb::handle memory_bytes, nb::handle keep_alive,
-              nb::handle device, nb::handle timeout, nb::handle progress) {
-  return PyCallable_Check(loader.ptr()) != 0 && is_keywords(arguments) && keep_alive.is_none() &&
-         is_size(memory_bytes) && is_time(timeout) && PyUnicode_Check(device.ptr()) &&
-         (progress.is_none() || PyCallable_Check(progress.ptr()) != 0);
-}
-
-// A hit never leaves this function unless it changes something or makes no sense; everything else is Python's `_load`.
-nb::object get_or_load(nb::handle self, nb::handle key, nb::handle loader, nb::handle arguments,
-                       nb::handle memory_bytes, nb::handle keep_alive, nb::handle device, nb::handle timeout,
-                       nb::handle progress) {
-  auto& core = *nb::inst_ptr<PyRegistry>(self)->core();
-  const std::string_view text = text_of(key);
-  if (is_plain(loader, arguments, memory_bytes, keep_alive, device, timeout, progress)) [[likely]] {
-    if (detail::ModelSlot* const slot = core.try_hold(text, typeid(PyModel))) {
-      nb::object handle = nb::cast(labelled_handle(core, slot, caller_label()));
-      const auto& model = *static_cast<const PyModel*>(slot->object);
-      if (!model.origin().is(loader, arguments)) [[unlikely]]
-        warn_of_another_loader(*slot, Origin(loader, arguments));
-      return handle;
-    }
-  }
-  return self.attr("_load")(key, loader, arguments, memory_bytes, keep_alive, device, timeout, progress);
 }
 
 nb::object get(const PyRegistry& self, nb::handle key) {
@@ -231,6 +179,11 @@ void bind_handle(nb::module_& m) {
 
 }  // namespace
 
+PyHandle::PyHandle(detail::Hold hold)
+    : hold_(std::move(hold)), model_(static_cast<const PyModel*>(hold_.object())->get()) {
+  if (!model_.is_valid()) throw Error(ErrorCode::cancelled, "the registry was closed");
+}
+
 const detail::Hold& PyHandle::checked() const {
   if (!hold_) {
     throw Error(ErrorCode::invalid_argument, "this ModelHandle was released: ask the registry for the model again");
@@ -251,8 +204,8 @@ int PyHandle::clear(PyObject* self) noexcept {
 }
 
 PyRegistry::PyRegistry(const RegistryConfig& config) {
-  if (interpreter_exits) throw Error(ErrorCode::cancelled, "the interpreter exits: no registry can be made any more");
-  core_ = detail::RegistryCore::open(config, detail::AfterClose::drop_models);
+  if (interpreter_exits()) throw Error(ErrorCode::cancelled, "the interpreter exits: no registry can be made any more");
+  core_ = detail::RegistryCore::open(config, &PyModel::let_go);
   open_registries().push_back(this);
 }
 
@@ -273,7 +226,8 @@ int PyRegistry::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   if (!nb::inst_ready(self)) return 0;
   int result = 0;
   const auto on_model = [&](void* model) {
-    if (result == 0) result = static_cast<const PyModel*>(model)->visit_all(visit, arg);
+    const nb::handle object = static_cast<const PyModel*>(model)->get();
+    if (result == 0 && object.is_valid()) result = visit(object.ptr(), arg);
   };
   const auto on_failure = [&](const std::exception_ptr& failure) {
     try {
@@ -297,10 +251,9 @@ PyHandle labelled_handle(detail::RegistryCore& core, detail::ModelSlot* slot, La
   return PyHandle(detail::Hold(slot, core.label(*slot, std::move(label))));
 }
 
-void warn_of_another_loader(detail::ModelSlot& slot, const Origin& asked_with) {
-  Origin& origin = static_cast<const PyModel*>(slot.object)->origin();
+void warn_of_another_loader(const std::string& key, Origin& origin, const Origin& asked_with) {
   if (!origin.is_news(asked_with)) return;
-  log(LogLevel::warning, "model '" + slot.key + "' was loaded by " + origin.description() + " and now asked for with " +
+  log(LogLevel::warning, "model '" + key + "' was loaded by " + origin.description() + " and now asked for with " +
                              asked_with.description() +
                              ", or with other arguments: it stays as it is. Options that make another model belong "
                              "into the key");
@@ -328,42 +281,9 @@ void bind_registry(nb::module_& m) {
   static PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PyRegistry::traverse)},
                                 {Py_tp_clear, reinterpret_cast<void*>(&PyRegistry::clear)},
                                 {0, nullptr}};
-  nb::class_<PyRegistry>(m, "ModelRegistry", nb::is_weak_referenceable(), nb::type_slots(slots))
-      .def(nb::init<const RegistryConfig&>(), "config"_a)
-      .def(
-          "get_or_load",
-          [](nb::handle_t<PyRegistry> self, nb::handle key, nb::handle loader, nb::handle arguments,
-             nb::handle memory_bytes, nb::handle keep_alive, nb::handle device, nb::handle timeout,
-             nb::handle progress) {
-            return get_or_load(self, key, loader, arguments, memory_bytes, keep_alive, device, timeout, progress);
-          },
-          "key"_a.none(), "loader"_a.none(), nb::kw_only(), "arguments"_a.none() = nb::none(),
-          "memory_bytes"_a.none() = nb::none(), "keep_alive"_a.none() = nb::none(), "device"_a.none() = "cpu",
-          "timeout"_a.none() = nb::none(), "progress"_a.none() = nb::none(),
-          nb::sig(
-              "def get_or_load(self, key: str, loader: collections.abc.Callable[..., T], *, arguments: "
-              "collections.abc.Mapping[str, typing.Any] | None = None, memory_bytes: int | None = None, keep_alive: "
-              "float | str | None = None, device: str = 'cpu', timeout: float | None = None, progress: "
-              "collections.abc.Callable[[LoadProgress], None] | None = None) -> ModelHandle[T]"),
-          "A hold on the model `key`, loaded exactly once however many callers ask at the same time.\n\n"
-          "The loader runs in this thread, or in one of its own when there is a timeout; the others wait.\n\n"
-          "Args:\n"
-          "    key: By convention \"<model>@<device>\", with every option that makes another model.\n"
-          "    loader: Called with `arguments`; a parameter named `progress` gets a function\n"
-          "        progress(fraction: float | None, message: str = \"\").\n"
-          "    arguments: Keyword arguments of the loader.\n"
-          "    memory_bytes: What the model takes at most, unless it says so itself by memory_usage().\n"
-          "    keep_alive: How long it stays after its last hold: seconds or \"90\", \"300ms\", \"5m\", \"1h30m\";\n"
-          "        0 gone at once, negative no time limit, None the registry's ttl on a load, unchanged on a hit.\n"
-          "    device: What the model is listed under.\n"
-          "    timeout: Seconds that this caller waits; the load goes on for the others.\n"
-          "    progress: Called with what the loader reports, whoever's loader it is.\n\n"
-          "Raises:\n"
-          "    LoadFailed: The loader raised; `__cause__` is what. The next call tries again. Also when loaders\n"
-          "        would wait for each other in a ring.\n"
-          "    OutOfMemory: Nothing that may go makes room; nothing was evicted.\n"
-          "    DeadlineExceeded: The timeout passed.\n"
-          "    ValueError: keep_alive does not parse, memory_bytes is negative, the key is empty.")
+  auto registry = nb::class_<PyRegistry>(m, "ModelRegistry", nb::is_weak_referenceable(), nb::type_slots(slots));
+  bind_get_or_load(registry);
+  registry.def(nb::init<const RegistryConfig&>(), "config"_a)
       .def("get", &get, "key"_a.none(), "A hold if the model is there now; never loads, never waits.",
            nb::sig("def get(self, key: str) -> ModelHandle[typing.Any] | None"))
       .def(

@@ -44,11 +44,9 @@ struct Subscriber {
   std::atomic<bool> active{true};
 };
 
-/// What becomes of models that are still held when their registry closes.
-enum class AfterClose {
-  keep_models,  ///< The last hold destroys them.
-  drop_models,  ///< The registry lets go; its holders keep what they use by other means (a Python reference).
-};
+/// Called, without a lock, with each model that is still held when its registry closes. The last hold destroys it
+/// then; a binding whose handles keep what they use by other means lets go of it here.
+using WhenOrphaned = void (*)(void* model) noexcept;
 
 /// Callbacks to make once the mutex is released.
 using Deferred = std::vector<std::function<void()>>;
@@ -56,8 +54,8 @@ using Deferred = std::vector<std::function<void()>>;
 class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<RegistryCore> {
  public:
   /// Errors:  invalid_argument, naming the option.
-  static std::shared_ptr<RegistryCore> open(const RegistryConfig& config, AfterClose held = AfterClose::keep_models);
-  RegistryCore(const RegistryConfig& config, AfterClose held);
+  static std::shared_ptr<RegistryCore> open(const RegistryConfig& config, WhenOrphaned when_orphaned = nullptr);
+  RegistryCore(const RegistryConfig& config, WhenOrphaned when_orphaned);
   ~RegistryCore();
   RegistryCore(const RegistryCore&) = delete;
   RegistryCore& operator=(const RegistryCore&) = delete;
@@ -228,7 +226,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   void ensure_janitor() REMOTEMEDIA_REQUIRES(mutex_);
   void run_janitor();
   std::optional<TimePoint> look_after_models();
-  bool orphan_the_held(std::vector<std::shared_ptr<void>>& dropped) REMOTEMEDIA_REQUIRES(mutex_);
+  bool orphan_the_held(std::vector<std::shared_ptr<void>>& orphans) REMOTEMEDIA_REQUIRES(mutex_);
 
   // introspection.cpp
   void emit(RegistryEvent::Kind kind, const ModelSlot& slot, Duration duration = Duration{0})
@@ -245,7 +243,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   SlotTable table_;
   const RegistryConfig config_;
   const Duration default_keep_alive_;
-  const AfterClose after_close_;
+  const WhenOrphaned when_orphaned_;
 
   alignas(64) std::atomic<std::uint64_t> next_release_order_{1};
 

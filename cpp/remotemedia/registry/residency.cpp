@@ -23,13 +23,13 @@ Duration limited(std::optional<Duration> time) { return !time || *time < Duratio
 
 }  // namespace
 
-std::shared_ptr<RegistryCore> RegistryCore::open(const RegistryConfig& config, AfterClose held) {
+std::shared_ptr<RegistryCore> RegistryCore::open(const RegistryConfig& config, WhenOrphaned when_orphaned) {
   if (config.max_models && *config.max_models == 0) refuse("max_models must be at least 1, or none for no limit");
   if (config.max_concurrent_loads == 0) refuse("max_concurrent_loads must be at least 1");
   if (config.cleanup_interval <= Duration{0}) refuse("cleanup_interval must be more than zero");
   if (config.min_residency < Duration{0}) refuse("min_residency must not be negative");
   if (config.failed_load_ttl < Duration{0}) refuse("failed_load_ttl must not be negative");
-  auto core = std::make_shared<RegistryCore>(config, held);
+  auto core = std::make_shared<RegistryCore>(config, when_orphaned);
   {
     MutexLock lock(core->mutex_);
     core->ensure_janitor();
@@ -38,13 +38,13 @@ std::shared_ptr<RegistryCore> RegistryCore::open(const RegistryConfig& config, A
   return core;
 }
 
-RegistryCore::RegistryCore(const RegistryConfig& config, AfterClose held)
+RegistryCore::RegistryCore(const RegistryConfig& config, WhenOrphaned when_orphaned)
     : clock_(config.clock != nullptr ? *config.clock : monotonic_clock()),
       limited_(config.max_memory_bytes || config.max_models),
       alarm_(JanitorAlarm::borrow()),
       config_(config),
       default_keep_alive_(limited(config.ttl)),
-      after_close_(held) {}
+      when_orphaned_(when_orphaned) {}
 
 RegistryCore::~RegistryCore() { JanitorAlarm::give_back(alarm_); }
 
@@ -260,7 +260,8 @@ void RegistryCore::run_janitor() {
 
 // Everything that can be done now, and when to look again: min() for at once, nothing at the end.
 std::optional<TimePoint> RegistryCore::look_after_models() {
-  std::vector<std::shared_ptr<void>> dropped;
+  bool over = false;
+  std::vector<std::shared_ptr<void>> orphans;
   std::vector<std::exception_ptr> forgotten;
   std::vector<Buried> buried;
   std::deque<RegistryEvent> events;
@@ -274,10 +275,12 @@ std::optional<TimePoint> RegistryCore::look_after_models() {
     events.swap(events_);
     if (!events.empty()) subscribers = subscribers_;
     if (closing_ && buried.empty() && events.empty()) {
-      if (orphan_the_held(dropped)) return std::nullopt;
+      over = orphan_the_held(orphans);
       next = TimePoint::min();
     }
   }
+  for (const std::shared_ptr<void>& orphan : orphans) when_orphaned_(orphan.get());
+  if (over) return std::nullopt;
   for (Buried& one : buried) {
     one.model.reset();
     Deferred deferred;
@@ -294,22 +297,20 @@ std::optional<TimePoint> RegistryCore::look_after_models() {
 
 // The end of the registry: what is held stays with its holders. False if a model was given back at the last
 // moment and must be destroyed first.
-bool RegistryCore::orphan_the_held(std::vector<std::shared_ptr<void>>& dropped) {
+bool RegistryCore::orphan_the_held(std::vector<std::shared_ptr<void>>& orphans) {
   bool complete = true;
   const std::vector<ModelSlot*> slots = table_.slots();
   for (ModelSlot* slot : slots) {
     if (slot->state != ModelState::ready) continue;
-    std::shared_ptr<void> let_go;
-    if (after_close_ == AfterClose::drop_models) let_go = std::move(slot->model);
+    std::shared_ptr<void> model = slot->model;
     slot->orphan_of = shared_from_this();
     table_.remove(*slot);
     if (slot->become_orphan()) {  // the last hold may be gone by now, and the slot with it
-      dropped.push_back(std::move(let_go));
+      if (when_orphaned_ != nullptr) orphans.push_back(std::move(model));
       continue;
     }
     table_.put_back(*slot);
     slot->orphan_of = nullptr;
-    if (let_go != nullptr) slot->model = std::move(let_go);
     complete = false;
   }
   return complete;

@@ -29,9 +29,8 @@ from remotemedia.core.ghosts import Ghosts
 
 _log = logging.getLogger("remotemedia")
 
-_LOOK_SECONDS = 0.1
-"""How long is waited without a look: by the main thread for Ctrl-C, which may come just before it sleeps, and by a
-thread that blocks its own event loop, whether the load needs that loop."""
+_LOOP_CHECK_SECONDS = 0.1
+"""How long a thread that blocks its own event loop waits without looking whether the load needs that loop."""
 
 _current_flight: contextvars.ContextVar[_core.Flight | None] = contextvars.ContextVar("current_flight", default=None)
 
@@ -115,6 +114,7 @@ def load(registry: _core.ModelRegistry, ghosts: Ghosts, request: Request) -> Any
         answered = allocate_lock()
         answered.acquire()
         with request.ask(registry, answered.release) as call:
+            _tell_all(call.late())
             lead = call.lead()
             if lead is not None and request.deadline is None:
                 _lead(lead, ghosts, request)
@@ -134,6 +134,7 @@ async def load_async(registry: _core.ModelRegistry, ghosts: Ghosts, request: Req
     while True:
         answered = loop.create_future()
         with request.ask(registry, _setter(answered)) as call:
+            _tell_all(call.late())
             lead = call.lead()
             if lead is not None and inspect.iscoroutinefunction(request.loader):
                 _spawn(loop, lead, _lead_on_loop(lead, ghosts, request), request.key)
@@ -161,8 +162,7 @@ def _wait(call: _core.Call, answered: LockType, request: Request) -> None:
         remaining = request.remaining()
         if remaining == 0:
             raise request.too_late()
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        longest = _LOOK_SECONDS if blocks_loop or in_main_thread else threading.TIMEOUT_MAX
+        longest = _LOOP_CHECK_SECONDS if blocks_loop else threading.TIMEOUT_MAX
         answered.acquire(timeout=longest if remaining is None else min(remaining, longest))
 
 
@@ -183,8 +183,7 @@ def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
     turn.acquire()
     try:
         lead.start(turn.release)
-        while not turn.acquire(timeout=_LOOK_SECONDS):
-            pass
+        turn.acquire()
     except BaseException:
         lead.abandon()
         raise
@@ -194,7 +193,7 @@ def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
     try:
         if _publish_ghost(lead, ghosts, request):
             return
-        model = [request.run(lead.report)]
+        model = [request.run(functools.partial(_report, lead))]
         if request.loop is not None and inspect.isawaitable(model[0]):
             _hand_over(lead, ghosts, request, model, request.loop)
         else:
@@ -230,7 +229,7 @@ async def _await_model(
     try:
         if awaitable is None and _publish_ghost(lead, ghosts, request):
             return
-        model = [await (request.run(lead.report) if awaitable is None else awaitable.pop())]
+        model = [await (request.run(functools.partial(_report, lead)) if awaitable is None else awaitable.pop())]
         _publish(lead, ghosts, request, model)
     except asyncio.CancelledError as error:
         request.cancelled_by = error
@@ -300,6 +299,19 @@ def _takes_progress(loader: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):  # a callable without a signature
         return False
     return parameter is not None and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
+
+
+def _report(lead: _core.Lead, fraction: float | None, message: str = "") -> None:
+    """What a loader gets as `progress`."""
+    _tell_all(lead.report(fraction, message))
+
+
+def _tell_all(audience: list[tuple[Callable[[_core.LoadProgress], object], _core.LoadProgress]]) -> None:
+    for listener, progress in audience:
+        try:
+            listener(progress)
+        except Exception:  # noqa: BLE001 - the load is not the listener's
+            _log.warning("progress of %r: the listener failed", progress.key, exc_info=True)
 
 
 def _reason(error: BaseException) -> str:

@@ -146,12 +146,13 @@ class ModelRegistry(_core.ModelRegistry):
         self,
         key: str,
         loader: Callable[..., Any],
-        arguments: Mapping[str, Any] | None,
-        memory_bytes: int | None,
-        keep_alive: KeepAlive,
-        device: str,
-        timeout: float | None,
-        progress: Callable[[LoadProgress], None] | None,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        memory_bytes: int | None = None,
+        keep_alive: KeepAlive = None,
+        device: str = "cpu",
+        timeout: float | None = None,
+        progress: Callable[[LoadProgress], None] | None = None,
     ) -> ModelHandle[Any]:
         """What get_or_load does when it is not a plain hit."""
         request = loading.Request(
@@ -165,6 +166,8 @@ class ModelRegistry(_core.ModelRegistry):
             progress=progress,
         )
         return loading.load(self, self._ghosts, request)  # type: ignore[no-any-return]
+
+    _load.__qualname__ = "ModelRegistry.get_or_load"  # as errors name it
 
     @overload
     async def get_or_load_async(

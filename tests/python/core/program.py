@@ -13,11 +13,11 @@ HEAD = """
 import asyncio, atexit, gc, os, signal, sys, threading, time, weakref
 import remotemedia as rm
 
-def say(text):
-    os.write(1, (text + "\\n").encode())
+def say(text, write=os.write):
+    write(1, (text + "\\n").encode())
 
 class Model:
-    def __del__(self):
+    def __del__(self, say=say):  # also when the names of this module are gone
         say("destroyed")
 """
 
@@ -33,7 +33,7 @@ class Program:
         if stuck:
             del environment["REMOTEMEDIA_LEAK_CHECK"]
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-c", HEAD + "".join(textwrap.dedent(part) for part in parts)],
+            [sys.executable, "-X", "faulthandler", "-c", HEAD + "\n".join(textwrap.dedent(part) for part in parts)],
             cwd=cwd,
             env=environment,
             stdin=subprocess.PIPE,

@@ -5,6 +5,7 @@ import asyncio
 import gc
 import resource
 import sys
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ def clean() -> Iterator[None]:
     gc.collect()
 
 
-def threads() -> int:
+def count_threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
 
 
@@ -38,7 +39,7 @@ class Node:
 
 
 def test_a_registry_in_a_cycle_is_collected_with_its_thread() -> None:
-    before = threads()
+    before = count_threads()
     node = Node()
     node.registry = rm.ModelRegistry()
     node.registry.node = node  # type: ignore[attr-defined]
@@ -49,7 +50,7 @@ def test_a_registry_in_a_cycle_is_collected_with_its_thread() -> None:
     gc.collect()
     assert reference() is None
     assert model() is None
-    assert threads() == before
+    assert count_threads() == before
 
 
 def test_a_listener_that_refers_to_its_registry_is_collected() -> None:
@@ -137,6 +138,40 @@ def test_a_loader_class_that_refers_to_its_registry_is_collected_with_it() -> No
     del registry, Local
     gc.collect()
     assert reference() is None
+
+
+def test_a_failed_load_leaves_no_cycle(registry: rm.ModelRegistry) -> None:
+    class Torn(Exception):
+        pass
+
+    class Interrupt(KeyboardInterrupt):
+        pass
+
+    errors: list[weakref.ref[BaseException]] = []
+
+    def load() -> Model:
+        error = Torn()
+        errors.append(weakref.ref(error))
+        raise error
+
+    def interrupted() -> Model:
+        error = Interrupt()
+        errors.append(weakref.ref(error))
+        raise error
+
+    with pytest.raises(rm.LoadFailed):
+        registry.get_or_load("m@cpu", load)
+    with pytest.raises(rm.LoadFailed):
+        registry.get_or_load("m@cpu", load, timeout=60)
+    with pytest.raises(rm.LoadFailed):
+        asyncio.run(registry.get_or_load_async("m@cpu", load))
+    with pytest.raises(KeyboardInterrupt):
+        registry.get_or_load("m@cpu", interrupted)
+    for thread in threading.enumerate():
+        if thread.name == "load m@cpu":
+            thread.join(60)
+    gc.collect()
+    assert [error() for error in errors] == [None] * 4
 
 
 def test_a_remembered_failure_is_let_go_when_it_is_forgotten() -> None:
@@ -229,13 +264,13 @@ def test_a_thousand_loads_and_evictions_leave_nothing() -> None:
     gc.collect()
     watched = [load, load_async, Heavy, registry, OSError, rm.LoadFailed]
     counts = [sys.getrefcount(value) for value in watched]
-    objects, memory, running = len(gc.get_objects()), resident_kib(), threads()
+    objects, memory, running = len(gc.get_objects()), resident_kib(), count_threads()
     everything(1000)
     gc.collect()
     assert [sys.getrefcount(value) for value in watched] == counts
     assert len(gc.get_objects()) - objects < 100
     assert resident_kib() - memory < 4096  # one of 2000 models of 100 kB leaks 200 MB
-    assert threads() == running
+    assert count_threads() == running
 
 
 def test_registries_leave_nothing() -> None:
@@ -250,9 +285,9 @@ def test_registries_leave_nothing() -> None:
     for _ in range(10):
         use()
     gc.collect()
-    objects, running = len(gc.get_objects()), threads()
+    objects, running = len(gc.get_objects()), count_threads()
     for _ in range(100):
         use()
     gc.collect()
     assert len(gc.get_objects()) - objects < 50
-    assert threads() == running
+    assert count_threads() == running
