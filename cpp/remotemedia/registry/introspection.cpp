@@ -144,6 +144,7 @@ std::shared_ptr<Subscriber> RegistryCore::subscribe(std::function<void(const Reg
   auto subscriber = std::make_shared<Subscriber>();
   subscriber->listener = std::move(listener);
   MutexLock lock(mutex_);
+  subscriber->first_event = events_emitted_;
   subscribers_.push_back(subscriber);
   observed_.store(true);
   return subscriber;
@@ -168,14 +169,17 @@ void RegistryCore::emit(RegistryEvent::Kind kind, const ModelSlot& slot, Duratio
     return;
   }
   events_.push_back({kind, slot.key, duration, slot.memory_bytes});
+  ++events_emitted_;
   alarm_->ring();
 }
 
-void RegistryCore::deliver(const std::deque<RegistryEvent>& events,
+void RegistryCore::deliver(const std::deque<RegistryEvent>& events, std::uint64_t first_event,
                            const std::vector<std::shared_ptr<Subscriber>>& subscribers) noexcept {
+  std::uint64_t number = first_event;
   for (const RegistryEvent& event : events) {
+    ++number;
     for (const auto& subscriber : subscribers) {
-      if (!subscriber->active.load()) continue;
+      if (number <= subscriber->first_event || !subscriber->active.load()) continue;
       try {
         subscriber->listener(event);
       } catch (const std::exception& error) {

@@ -34,7 +34,7 @@ struct LoadOptions {
   std::optional<Duration> keep_alive = std::nullopt;
 
   /// How long this call waits. The load itself goes on; so with a timeout the loader runs on a thread of its
-  /// own and must own what it uses.
+  /// own and must own what it uses, and so must `progress`, which may be under way when the call has returned.
   std::optional<Duration> timeout = std::nullopt;
 
   std::string device = "cpu";

@@ -127,7 +127,8 @@ class REMOTEMEDIA_API ModelRegistry {
   /// Errors:  model_not_found.
   void unpin(std::string_view key);
 
-  /// Evicts what nobody holds, pinned models too, and returns when all that was evicted is destroyed.
+  /// Evicts what nobody holds, pinned models too, forgets failures, and returns when all that was evicted is
+  /// destroyed.
   ///
   /// Errors:   deadline_exceeded if that takes longer than `timeout`; invalid_argument from a listener or a
   ///           model's destructor, where it would wait for itself.
@@ -140,8 +141,9 @@ class REMOTEMEDIA_API ModelRegistry {
   std::vector<ModelInfo> list_models() const;
   RegistryMetrics metrics() const;
 
-  /// Calls `listener` for every event, in order, on the registry's own thread; returns what ends that. What it
-  /// throws is logged. A listener that falls 65,536 events behind misses hits and releases.
+  /// Calls `listener` for every event from now on, in order, on the registry's own thread, which destroys models too;
+  /// returns what ends that. What it throws is logged. A listener that falls 65,536 events behind misses hits and
+  /// releases.
   ///
   /// Lifetime:  the listener may still be running when what is returned has been called. That may be called late,
   ///            even when the registry is gone.
@@ -175,9 +177,13 @@ class REMOTEMEDIA_API ModelRegistry {
       return ModelHandle<T>(detail::load(core_, key, typeid(T), options,
                                          [&loader](const ReportProgress& report) { return made<T>(loader, report); }));
     }
-    auto own = std::make_shared<std::decay_t<F>>(std::forward<F>(loader));
-    return ModelHandle<T>(detail::load(core_, key, typeid(T), options,
-                                       [own](const ReportProgress& report) { return made<T>(*own, report); }));
+    if constexpr (std::constructible_from<std::decay_t<F>, F>) {
+      auto own = std::make_shared<std::decay_t<F>>(std::forward<F>(loader));
+      return ModelHandle<T>(detail::load(core_, key, typeid(T), options,
+                                         [own](const ReportProgress& report) { return made<T>(*own, report); }));
+    } else {
+      throw Error(ErrorCode::invalid_argument, "with a timeout a loader that cannot be copied must be moved in");
+    }
   }
 
   template <class T, class F>

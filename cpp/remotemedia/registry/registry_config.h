@@ -25,11 +25,12 @@ struct RegistryConfig {
 
   EvictionPolicy eviction_policy = EvictionPolicy::lru;
 
-  /// The longest time between two looks at models in use, more than zero. A model whose time is up goes when
-  /// it is up, whatever this is, unless a shared_ptr kept outside still holds it then.
+  /// How often the registry looks whether a shared_ptr that a loader kept is gone, more than zero. A model that only
+  /// handles hold goes when its time is up, whatever this is.
   Duration cleanup_interval = std::chrono::seconds{10};
 
-  /// Loaders that may run at once, at least 1. A loader that waits for another key's load does not count.
+  /// Loaders that may run at once, at least 1. A loader that waits for another key's load does not count; one whose
+  /// call for another key has timed out goes on, even beside as many as this.
   std::size_t max_concurrent_loads = 1;
 
   /// How long after its load a model is safe from pressure. Time and evict() still take it.

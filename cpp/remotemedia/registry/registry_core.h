@@ -41,6 +41,7 @@ class JanitorAlarm;
 /// A listener; cancelled ones are called no more.
 struct Subscriber {
   std::function<void(const RegistryEvent&)> listener;
+  std::uint64_t first_event = 0;  ///< It hears nothing that happened before it listened.
   std::atomic<bool> active{true};
 };
 
@@ -231,7 +232,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   // introspection.cpp
   void emit(RegistryEvent::Kind kind, const ModelSlot& slot, Duration duration = Duration{0})
       REMOTEMEDIA_REQUIRES(mutex_);
-  void deliver(const std::deque<RegistryEvent>& events,
+  void deliver(const std::deque<RegistryEvent>& events, std::uint64_t first_event,
                const std::vector<std::shared_ptr<Subscriber>>& subscribers) noexcept;
   ModelInfo describe(const ModelSlot& slot) const REMOTEMEDIA_REQUIRES(mutex_);
 
@@ -261,6 +262,7 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   std::size_t used_models_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;
   RegistryMetrics counts_ REMOTEMEDIA_GUARDED_BY(mutex_);  ///< Without the hot hits of models that are ready.
   std::deque<RegistryEvent> events_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  std::uint64_t events_emitted_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;  ///< The last ones are `events_`.
   std::size_t events_dropped_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<Subscriber>> subscribers_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::unique_ptr<std::thread> janitor_;  ///< None in a forked child until it is needed.

@@ -25,6 +25,9 @@ Duration limited(std::optional<Duration> time) { return !time || *time < Duratio
 
 std::shared_ptr<RegistryCore> RegistryCore::open(const RegistryConfig& config, WhenOrphaned when_orphaned) {
   if (config.max_models && *config.max_models == 0) refuse("max_models must be at least 1, or none for no limit");
+  if (config.eviction_policy < EvictionPolicy::lru || config.eviction_policy > EvictionPolicy::manual) {
+    refuse("eviction_policy must be lru, lfu, ttl or manual");
+  }
   if (config.max_concurrent_loads == 0) refuse("max_concurrent_loads must be at least 1");
   if (config.cleanup_interval <= Duration{0}) refuse("cleanup_interval must be more than zero");
   if (config.min_residency < Duration{0}) refuse("min_residency must not be negative");
@@ -265,6 +268,7 @@ std::optional<TimePoint> RegistryCore::look_after_models() {
   std::vector<std::exception_ptr> forgotten;
   std::vector<Buried> buried;
   std::deque<RegistryEvent> events;
+  std::uint64_t first_event = 0;
   std::vector<std::shared_ptr<Subscriber>> subscribers;
   TimePoint next = TimePoint::max();
   {
@@ -273,6 +277,7 @@ std::optional<TimePoint> RegistryCore::look_after_models() {
     next = std::min(sweep(), forget_failures(closing_ ? TimePoint::max() : clock_.now(), forgotten));
     buried.swap(graveyard_);
     events.swap(events_);
+    first_event = events_emitted_ - events.size();
     if (!events.empty()) subscribers = subscribers_;
     if (closing_ && buried.empty() && events.empty()) {
       over = orphan_the_held(orphans);
@@ -291,7 +296,7 @@ std::optional<TimePoint> RegistryCore::look_after_models() {
     }
     for (const auto& call : deferred) call();
   }
-  if (!events.empty()) deliver(events, subscribers);
+  if (!events.empty()) deliver(events, first_event, subscribers);
   return buried.empty() && events.empty() ? next : TimePoint::min();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// CountingClock: a clock that stands still and counts who waits for it.
+// CountingClock: a clock that stands still and counts who goes to sleep by it.
 
 #pragma once
 
@@ -13,27 +13,31 @@ namespace remotemedia::testing {
 
 class CountingClock final : public Clock {
  public:
-  TimePoint now() const noexcept override {
-    ++looks_;
-    return time_.now();
-  }
-  TimePoint coarse_now() const noexcept override { return time_.now(); }
+  /// Whether a sleeper wakes up by itself to see if it was advanced. If not, only what wakes it is counted.
+  enum class Sleepers { look_again, must_be_woken };
+
+  explicit CountingClock(Sleepers sleepers, Duration coarse_lag = Duration{0})
+      : sleepers_(sleepers), coarse_lag_(coarse_lag) {}
+
+  TimePoint now() const noexcept override { return time_.now(); }
+  TimePoint coarse_now() const noexcept override { return time_.now() - coarse_lag_; }
 
   void wait_until(CondVar& condition, Mutex& mutex, TimePoint deadline) const override
       REMOTEMEDIA_THREAD_ANNOTATION(no_thread_safety_analysis) {
     ++(deadline == TimePoint::max() ? sleeps_without_end_ : sleeps_with_end_);
-    time_.wait_until(condition, mutex, deadline);
+    time_.wait_until(condition, mutex, sleepers_ == Sleepers::look_again ? deadline : TimePoint::max());
   }
 
   void advance(Duration step) noexcept { time_.advance(step); }
 
-  int looks() const { return looks_; }
   int sleeps_with_end() const { return sleeps_with_end_; }
   int sleeps_without_end() const { return sleeps_without_end_; }
+  int sleeps() const { return sleeps_with_end_ + sleeps_without_end_; }
 
  private:
+  const Sleepers sleepers_;
+  const Duration coarse_lag_;
   ManualClock time_;
-  mutable std::atomic<int> looks_{0};
   mutable std::atomic<int> sleeps_with_end_{0};
   mutable std::atomic<int> sleeps_without_end_{0};
 };
