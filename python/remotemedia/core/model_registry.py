@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from remotemedia import _core
 from remotemedia._core import (
@@ -37,12 +37,16 @@ __all__ = [
     "RegistryConfig",
     "RegistryEvent",
     "RegistryMetrics",
+    "Scope",
     "get_or_load",
     "get_or_load_async",
     "registry",
 ]
 
 T = TypeVar("T")
+
+Scope = Literal["process", "machine"]
+"""Who shares a model: the threads of this process, or every process of this user. An endpoint may stand in its place."""
 
 KeepAlive = float | str | None
 """How long a model stays after its last hold: seconds, or text ("90", "300ms", "30s", "5m", "1h30m"). 0: gone at once.
@@ -247,7 +251,7 @@ def get_or_load(
     key: str,
     loader: Callable[..., T],
     *,
-    scope: str = "process",
+    scope: Scope | str = "process",
     arguments: Mapping[str, Any] | None = None,
     memory_bytes: int | None = None,
     keep_alive: KeepAlive = None,
@@ -286,21 +290,21 @@ def get_or_load(
 
 @overload
 async def get_or_load_async(
-    key: str, loader: Callable[..., Awaitable[T]], *, scope: str = "process", **options: Any
+    key: str, loader: Callable[..., Awaitable[T]], *, scope: Scope | str = "process", **options: Any
 ) -> ModelHandle[T]: ...
 @overload
 async def get_or_load_async(
-    key: str, loader: Callable[..., T], *, scope: str = "process", **options: Any
+    key: str, loader: Callable[..., T], *, scope: Scope | str = "process", **options: Any
 ) -> ModelHandle[T]: ...
 def get_or_load_async(
-    key: str, loader: Callable[..., Any], *, scope: str = "process", **options: Any
+    key: str, loader: Callable[..., Any], *, scope: Scope | str = "process", **options: Any
 ) -> Coroutine[Any, Any, ModelHandle[Any]]:
     """get_or_load without blocking the event loop; the loader may be a coroutine function."""
     _check_scope(scope)
     return registry().get_or_load_async(key, loader, **options)
 
 
-def _check_scope(scope: str) -> None:
+def _check_scope(scope: Scope | str) -> None:
     if scope != "process":
         raise errors.PlatformNotSupported(f'scope {scope!r} is not served by this version: use scope="process"')
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "remotemedia/registry/model_registry.h"
+#include "testing/counting_clock.h"
 #include "testing/event_log.h"
 #include "testing/life.h"
 #include "testing/thrown.h"
@@ -48,7 +49,7 @@ class TimeoutTest : public ::testing::Test {
 
   Life life_;
   EventLog log_;
-  ManualClock clock_;
+  testing::CountingClock clock_{testing::CountingClock::Sleepers::look_again};
   std::atomic<int> loads_{0};
   std::latch begun_{1};
   std::latch may_end_{1};
@@ -77,17 +78,17 @@ TEST_F(TimeoutTest, AJoinerLeavesExactlyWhenItsTimeHasPassed) {
   std::jthread leader([&] { registry_.get_or_load<Probe>("a", slow_loader()); });
   begun_.wait();
   std::atomic<bool> left{false};
-  std::latch asks(1);
   std::jthread joiner([&] {
-    asks.count_down();
     EXPECT_EQ(testing::code_thrown([&] { registry_.get_or_load<Probe>("a", slow_loader(), timeout_of(5s)); }),
               ErrorCode::deadline_exceeded);
     left = true;
   });
-  asks.wait();
+  clock_.wait_for_sleeps_with_end(1);
   clock_.advance(5s - 1ns);
+  const int looks = clock_.sleeps_with_end();
+  clock_.wait_for_sleeps_with_end(looks + 2);  // it has looked at the clock, and sleeps again
   EXPECT_FALSE(left);
-  while (!left) clock_.advance(1ns);  // it may begin to wait only now
+  clock_.advance(1ns);
   joiner.join();
   may_end_.count_down();
   leader.join();

@@ -24,7 +24,9 @@ class CountingClock final : public Clock {
 
   void wait_until(CondVar& condition, Mutex& mutex, TimePoint deadline) const override
       REMOTEMEDIA_THREAD_ANNOTATION(no_thread_safety_analysis) {
-    ++(deadline == TimePoint::max() ? sleeps_without_end_ : sleeps_with_end_);
+    auto& sleeps = deadline == TimePoint::max() ? sleeps_without_end_ : sleeps_with_end_;
+    ++sleeps;
+    sleeps.notify_all();
     time_.wait_until(condition, mutex, sleepers_ == Sleepers::look_again ? deadline : TimePoint::max());
   }
 
@@ -32,6 +34,11 @@ class CountingClock final : public Clock {
 
   int sleeps_with_end() const { return sleeps_with_end_; }
   int sleeps_without_end() const { return sleeps_without_end_; }
+  /// Returns when somebody has gone to sleep until some time for the `count`th time.
+  void wait_for_sleeps_with_end(int count) const {
+    for (int seen = sleeps_with_end_; seen < count; seen = sleeps_with_end_) sleeps_with_end_.wait(seen);
+  }
+
   int sleeps() const { return sleeps_with_end_ + sleeps_without_end_; }
 
  private:

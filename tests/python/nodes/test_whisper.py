@@ -46,7 +46,7 @@ def test_speech_becomes_the_words_that_were_said(
         assert (item.kind, item.session_id, item.metadata["file"]) == ("text", name, name)
         assert item.metadata["language"] == "en"
         words = item.metadata["words"]
-        assert " ".join(word["word"] for word in words) == item.payload
+        assert "".join(word["word"] for word in words) == item.payload.replace(" ", "")
         edges = [edge for word in words for edge in (word["start"], word["end"])]
         assert edges == sorted(edges)
         assert item.metadata["start"] <= edges[0] <= edges[-1] <= item.metadata["end"] + 0.1, "in the session's time"
