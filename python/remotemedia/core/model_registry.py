@@ -46,7 +46,7 @@ __all__ = [
 T = TypeVar("T")
 
 Scope = Literal["process", "machine"]
-"""Who shares a model: the threads of this process, or every process of this user. An endpoint may stand in its place."""
+"""Who shares a model: the threads of this process, or every process of this user. An endpoint may stand there too."""
 
 KeepAlive = float | str | None
 """How long a model stays after its last hold: seconds, or text ("90", "300ms", "30s", "5m", "1h30m"). 0: gone at once.

@@ -201,7 +201,7 @@ def test_a_remembered_failure_is_let_go_when_it_is_forgotten() -> None:
 
 
 def memory_kib() -> int:
-    """Resident memory; under AddressSanitizer, which keeps what was freed for a while, what its allocator has given out."""
+    """Resident memory; under AddressSanitizer, which keeps what was freed, what its allocator has given out."""
     if hasattr(PROCESS, "__sanitizer_get_current_allocated_bytes"):
         return int(PROCESS.__sanitizer_get_current_allocated_bytes()) // 1024
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 1024
