@@ -12,6 +12,7 @@ from pathlib import Path
 ROOMS: dict[str, set[str]] = {
     "base": set(),
     "platform": {"base"},
+    "memory": {"base", "platform"},
     "registry": {"base", "platform"},
 }
 """Rooms of cpp/remotemedia and what each may include beside itself."""

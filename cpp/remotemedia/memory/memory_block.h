@@ -43,8 +43,8 @@ class REMOTEMEDIA_API BlockOwner {
       : data_(data), size_(size), kind_(kind), read_only_(read_only) {}
   ~BlockOwner() = default;
 
-  /// Called once, when the last hold is gone, on the thread that dropped it: needs no lock that a caller may have, never
-  /// blocks on another process, throws nothing.
+  /// Called once, when the last hold is gone, on the thread that dropped it: needs no lock that a caller may have,
+  /// never blocks on another process, throws nothing.
   virtual void give_back() noexcept = 0;
 
   std::byte* data_ = nullptr;
@@ -65,7 +65,11 @@ class REMOTEMEDIA_API MemoryBlock {
 
   /// Takes the first hold on `owner`, or one more.
   explicit MemoryBlock(BlockOwner& owner) noexcept : owner_(&owner) {
-    owner.holds_.fetch_add(1, std::memory_order_relaxed);
+    if (owner.holds_.load(std::memory_order_relaxed) == 0) {
+      owner.holds_.store(1, std::memory_order_relaxed);  // nobody else knows it yet
+    } else {
+      owner.holds_.fetch_add(1, std::memory_order_relaxed);
+    }
   }
   MemoryBlock(const MemoryBlock& other) noexcept : owner_(other.owner_) {
     if (owner_ != nullptr) owner_->holds_.fetch_add(1, std::memory_order_relaxed);
@@ -76,7 +80,7 @@ class REMOTEMEDIA_API MemoryBlock {
     return *this;
   }
   ~MemoryBlock() {
-    if (owner_ != nullptr && owner_->holds_.fetch_sub(1, std::memory_order_acq_rel) == 1) owner_->give_back();
+    if (owner_ != nullptr && drop_hold(*owner_)) owner_->give_back();
   }
 
   std::byte* data() const noexcept { return owner_ != nullptr ? owner_->data_ : nullptr; }
@@ -89,6 +93,12 @@ class REMOTEMEDIA_API MemoryBlock {
   BlockOwner* owner() const noexcept { return owner_; }
 
  private:
+  // Whether that was the last. Who has the only hold has it to himself: nobody is left to make another.
+  static bool drop_hold(BlockOwner& owner) noexcept {
+    return owner.holds_.load(std::memory_order_acquire) == 1 ||
+           owner.holds_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
+
   BlockOwner* owner_ = nullptr;
 };
 
@@ -97,8 +107,8 @@ class REMOTEMEDIA_API MemoryBlock {
 /// Errors:  out_of_memory.
 REMOTEMEDIA_API MemoryBlock allocate_heap_block(std::size_t bytes);
 
-/// Memory of somebody else, which `keep` keeps: `release(keep)` is called once, when the last hold is gone, on any thread.
-/// release may be nullptr.
+/// Memory of somebody else, which `keep` keeps: `release(keep)` is called once, when the last hold is gone, on any
+/// thread. release may be nullptr.
 ///
 /// Errors:  std::bad_alloc, and then release is not called.
 REMOTEMEDIA_API MemoryBlock adopt_foreign_block(void* data, std::size_t bytes, bool read_only, void* keep,

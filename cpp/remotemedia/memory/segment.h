@@ -47,9 +47,10 @@ struct SharedLocation {
   const Segment* segment = nullptr;
   std::size_t offset = 0;  ///< Of the block's first byte, from the segment's start.
 
-  const void* allocator = nullptr;   ///< Whose it is; nullptr for a region.
-  std::uint64_t session = 0;         ///< Within that allocator.
-  std::uint64_t fork_generation = 0; ///< Of the process that made it: a forked child has a copy, which it may not export.
+  const void* allocator = nullptr;  ///< Whose it is; nullptr for a region.
+  std::uint64_t session = 0;        ///< Within that allocator.
+  std::uint64_t fork_generation =
+      0;  ///< Of the process that made it: a forked child has a copy, which it may not export.
   std::optional<Duration> lease_ttl;
   const Clock* clock = nullptr;
 };

@@ -53,8 +53,8 @@ class REMOTEMEDIA_API SharedMemoryAllocator {
   /// Whether `block` is one of this allocator's.
   bool owns(const MemoryBlock& block) const noexcept;
 
-  /// Ends the exports of its blocks that are older than `ttl` (none: lease_ttl; and where that is none too, nothing), and
-  /// returns how many. Memory under a hold, here or in another process, is never taken.
+  /// Ends the exports of its blocks that are older than `ttl` (none: lease_ttl; and where that is none too, nothing),
+  /// and returns how many. Memory under a hold, here or in another process, is never taken.
   std::size_t cleanup_expired(std::optional<Duration> ttl = std::nullopt);
 
   /// Bytes of the session's living blocks as they were asked for, heap fallbacks included.
@@ -66,8 +66,8 @@ class REMOTEMEDIA_API SharedMemoryAllocator {
 
   AllocatorMetrics metrics() const;
 
-  /// Ends all exports, lets spare and empty segments go, ends the thread. Blocks stay valid; new ones are heap. Twice is
-  /// once.
+  /// Ends all exports, lets spare and empty segments go, ends the thread. Blocks stay valid; new ones are heap. Twice
+  /// is once.
   void close();
 
  private:
