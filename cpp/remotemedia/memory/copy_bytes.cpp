@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/memory/copy_bytes.h"
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__) || defined(_M_X64)
+#include <emmintrin.h>
+#define REMOTEMEDIA_STREAMING_STORES 1
+#endif
+
+namespace remotemedia {
+namespace {
+
+#if defined(REMOTEMEDIA_STREAMING_STORES)
+
+constexpr std::size_t kLine = 64;
+
+// How far ahead of the copy its source is fetched, in bytes; past the end of it no fault is raised.
+constexpr std::size_t kAhead = 512;
+
+// Whole lines: one that is written in part would be read first.
+void copy_past_the_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  const std::size_t head = (kLine - reinterpret_cast<std::uintptr_t>(to) % kLine) % kLine;
+  std::memcpy(to, from, head);
+  to += head;
+  from += head;
+  bytes -= head;
+  for (; bytes >= kLine; bytes -= kLine, to += kLine, from += kLine) {
+    _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + kAhead), _MM_HINT_NTA);
+    const auto* const source = reinterpret_cast<const __m128i*>(from);
+    auto* const target = reinterpret_cast<__m128i*>(to);
+    const __m128i first = _mm_loadu_si128(source);
+    const __m128i second = _mm_loadu_si128(source + 1);
+    const __m128i third = _mm_loadu_si128(source + 2);
+    const __m128i fourth = _mm_loadu_si128(source + 3);
+    _mm_stream_si128(target, first);
+    _mm_stream_si128(target + 1, second);
+    _mm_stream_si128(target + 2, third);
+    _mm_stream_si128(target + 3, fourth);
+  }
+  _mm_sfence();  // such stores are ordered by nothing else
+  std::memcpy(to, from, bytes);
+}
+
+#else
+
+void copy_past_the_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  std::memcpy(to, from, bytes);
+}
+
+#endif
+
+}  // namespace
+
+void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  if (bytes >= kStreamingCopyBytes) {
+    copy_past_the_cache(to, from, bytes);
+  } else if (bytes > 0) {
+    std::memcpy(to, from, bytes);
+  }
+}
+
+}  // namespace remotemedia
