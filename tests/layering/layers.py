@@ -14,6 +14,7 @@ ROOMS: dict[str, set[str]] = {
     "platform": {"base"},
     "memory": {"base", "platform"},
     "registry": {"base", "platform"},
+    "tensor": {"base", "platform", "memory"},
 }
 """Rooms of cpp/remotemedia and what each may include beside itself."""
 

@@ -8,7 +8,7 @@
 //     TensorBuffer there = TensorBuffer::from_shared_memory(id);           // in that process: read-only, not copied
 //     TensorBuffer corner = there.slice(0, {.end = 16}).slice(1, {.end = 16});
 //
-// A view owns what it views: it outlives the buffer, the allocator and the session that it came from.
+// A view owns what it views: it outlives the buffer, the allocator and the session that it came from. DLPack: dlpack.h.
 
 #pragma once
 
@@ -23,15 +23,18 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
-#include "remotemedia/memory/exports.h"
 #include "remotemedia/memory/memory_block.h"
 #include "remotemedia/memory/shared_memory_allocator.h"
 #include "remotemedia/tensor/data_type.h"
 #include "remotemedia/tensor/device.h"
 #include "remotemedia/tensor/dims.h"
+#include "remotemedia/tensor/layout_views.h"
+#include "remotemedia/tensor/tensor_exports.h"
 #include "remotemedia/tensor/tensor_layout.h"
 
 namespace remotemedia {
@@ -49,6 +52,10 @@ REMOTEMEDIA_API std::string_view to_string(StorageKind kind) noexcept;
 class REMOTEMEDIA_API TensorBuffer {
  public:
   TensorBuffer() noexcept = default;
+  TensorBuffer(const TensorBuffer&) noexcept = default;
+  TensorBuffer(TensorBuffer&& other) noexcept;
+  TensorBuffer& operator=(TensorBuffer other) noexcept;
+  ~TensorBuffer() = default;
 
   /// New memory of this process, or of `allocator` (charged to `session`), row-major, not initialised.
   ///
@@ -64,13 +71,15 @@ class REMOTEMEDIA_API TensorBuffer {
   /// A view of `block`, element 0 at `offset` bytes in it. Every element that `layout` reaches must lie within.
   static TensorBuffer view_of(MemoryBlock block, std::size_t offset, const TensorLayout& layout, Device device = {});
 
-  /// A view of somebody else's memory, kept by `owner`. `data` is element 0; strides in elements, row-major when left out.
+  /// A view of somebody else's memory, kept by `owner`. `data` is element 0, and may be nullptr where there is none;
+  /// strides in elements, row-major when left out.
   static TensorBuffer from_foreign(void* data, const Dims& shape, DataType dtype, std::shared_ptr<const void> owner,
                                    bool read_only, std::optional<Dims> strides = std::nullopt, Device device = {});
 
-  /// An id that another process of this user opens with from_shared_memory() while this buffer, a copy of it or an
-  /// importer lives. Elements that are not in an allocator's shared memory are copied there once (to `allocator`, or
-  /// SharedMemoryAllocator::process()); this buffer keeps the copy. The second call gives the same id.
+  /// An id that another process of this user opens with from_shared_memory() while this buffer, a copy made of it
+  /// since, or an importer lives. Elements in an allocator's shared memory are shown as they are: importers see later
+  /// writes, and every call gives one id. Others are copied there (to `allocator`, or
+  /// SharedMemoryAllocator::process()): each call is a snapshot with an id of its own, which this buffer keeps.
   ///
   /// Errors:  shared_memory_unavailable; those of allocate.
   std::string to_shared_memory(SharedMemoryAllocator* allocator = nullptr) const;
@@ -106,13 +115,15 @@ class REMOTEMEDIA_API TensorBuffer {
   const std::byte* data() const noexcept { return data_; }
   std::byte* mutable_data() const;
 
-  /// The elements of a contiguous tensor. T is what dtype() is in C++ (std::uint16_t for bfloat16 and float16,
-  /// std::uint8_t for the float8 types and, beside bool, for bool).
+  /// The elements of a contiguous tensor. T is what dtype() is in C++ (see is_element_of: std::uint16_t for bfloat16
+  /// and float16, std::uint8_t for the float8 types and, beside bool, for bool, which is how to read one that another
+  /// process wrote).
   ///
-  /// Errors:   another dtype, not contiguous, on a device; read_only() unless T is const.
+  /// Errors:   another dtype, not contiguous, not aligned for T, on a device; read_only() unless T is const.
   /// Lifetime: while this buffer or a view of it lives.
   template <class T>
-  std::span<T> span() const {
+  requires Element<std::remove_const_t<T>> std::span<T> span()
+  const {
     check_span(is_element_of<std::remove_const_t<T>>(dtype()), std::is_const_v<T>);
     return {reinterpret_cast<T*>(data_), element_count()};
   }
@@ -125,13 +136,12 @@ class REMOTEMEDIA_API TensorBuffer {
   /// Errors:  another number of elements; zero_copy_unavailable where only a copy could do it.
   TensorBuffer reshape(const Dims& shape) const;
 
-  struct Range {
-    std::optional<std::int64_t> begin, end;  ///< As in Python: negative counts from the end, beyond is cut.
-    std::int64_t step = 1;                   ///< Not 0.
-  };
+  using Range = IndexRange;
 
-  /// Views: part of an axis; one index of it, without the axis; the axes in another order (none: reversed); extents of 1
-  /// repeated to `shape` with stride 0; an axis of extent 1 put in.
+  /// Views: part of an axis; one index of it, without the axis; the axes in another order (none: reversed); extents of
+  /// 1 repeated to `shape` with stride 0, read-only since several elements are one; an axis of extent 1 put in.
+  ///
+  /// Errors:  as the functions of layout_views.h.
   TensorBuffer slice(std::size_t axis, Range range) const;
   TensorBuffer select(std::size_t axis, std::int64_t index) const;
   TensorBuffer transpose(std::optional<Dims> axes = std::nullopt) const;
@@ -145,25 +155,30 @@ class REMOTEMEDIA_API TensorBuffer {
   TensorBuffer copy() const;
   TensorBuffer copy(SharedMemoryAllocator& allocator, std::string_view session = {}) const;
 
-  /// Copies `source`, of the same shape and dtype, over these elements, whatever the strides of both.
+  /// Copies `source`, of the same shape and dtype, over these elements, whatever the strides of both, and also where
+  /// they overlap.
+  ///
+  /// Errors:  another shape or dtype, on a device, read_only().
   void assign(const TensorBuffer& source) const;
 
   /// What keeps the elements.
   const MemoryBlock& block() const noexcept { return block_; }
 
  private:
-  struct ExportSlot;
-
-  TensorBuffer(MemoryBlock block, std::byte* data, const TensorLayout& layout, Device device, bool read_only);
+  TensorBuffer(MemoryBlock block, std::byte* data, TensorLayout layout, Device device, bool read_only) noexcept;
+  void check_present() const;
+  void check_host() const;
   void check_span(bool dtype_matches, bool const_elements) const;
-  TensorBuffer view(std::byte* data, const TensorLayout& layout) const;
+  TensorBuffer view(const LayoutView& view) const;
+  bool can_be_shared_in_place() const noexcept;
+  Export snapshot(SharedMemoryAllocator& allocator) const;
 
   MemoryBlock block_;
   std::byte* data_ = nullptr;
   TensorLayout layout_;
   Device device_;
   bool read_only_ = true;
-  mutable std::shared_ptr<ExportSlot> exported_;
+  TensorExports exports_;
 };
 
 }  // namespace remotemedia

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/tensor/tensor_exports.h"
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "remotemedia/base/mutex.h"
+
+namespace remotemedia {
+
+struct TensorExports::Ledger {
+  std::atomic<std::uint32_t> holds{1};
+  Mutex mutex;
+  Export in_place REMOTEMEDIA_GUARDED_BY(mutex);
+  std::vector<Export> snapshots REMOTEMEDIA_GUARDED_BY(mutex);
+};
+
+TensorExports::TensorExports(const TensorExports& other) noexcept
+    : ledger_(other.ledger_.load(std::memory_order_acquire)) {
+  Ledger* const ledger = ledger_.load(std::memory_order_relaxed);
+  if (ledger != nullptr) ledger->holds.fetch_add(1, std::memory_order_relaxed);
+}
+
+TensorExports::TensorExports(TensorExports&& other) noexcept
+    : ledger_(other.ledger_.exchange(nullptr, std::memory_order_acq_rel)) {}
+
+TensorExports& TensorExports::operator=(TensorExports other) noexcept {
+  Ledger* const ours = ledger_.load(std::memory_order_relaxed);
+  ledger_.store(other.ledger_.load(std::memory_order_relaxed), std::memory_order_release);
+  other.ledger_.store(ours, std::memory_order_relaxed);
+  return *this;
+}
+
+TensorExports::~TensorExports() {
+  Ledger* const ledger = ledger_.load(std::memory_order_acquire);
+  if (ledger != nullptr && ledger->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) delete ledger;
+}
+
+TensorExports::Ledger& TensorExports::ledger() const {
+  Ledger* present = ledger_.load(std::memory_order_acquire);
+  if (present != nullptr) return *present;
+  auto made = std::make_unique<Ledger>();
+  if (ledger_.compare_exchange_strong(present, made.get(), std::memory_order_acq_rel)) return *made.release();
+  return *present;
+}
+
+std::string TensorExports::in_place() const {
+  Ledger* const present = ledger_.load(std::memory_order_acquire);
+  if (present == nullptr) return {};
+  MutexLock lock(present->mutex);
+  return present->in_place ? present->in_place.id() : std::string();
+}
+
+std::string TensorExports::keep_in_place(Export made) const {
+  Ledger& ledger = this->ledger();
+  MutexLock lock(ledger.mutex);
+  if (!ledger.in_place) std::swap(ledger.in_place, made);
+  return ledger.in_place.id();  // `made` goes after the lock, where it was not needed
+}
+
+std::string TensorExports::keep_snapshot(Export made) const {
+  Ledger& ledger = this->ledger();
+  MutexLock lock(ledger.mutex);
+  ledger.snapshots.push_back(std::move(made));
+  return ledger.snapshots.back().id();
+}
+
+}  // namespace remotemedia

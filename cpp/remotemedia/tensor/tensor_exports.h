@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TensorExports: the ids that a tensor has given away and keeps open. Made with the first of them; copies made of the
+// tensor from then on share it.
+
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "remotemedia/base/export.h"
+#include "remotemedia/memory/exports.h"
+
+namespace remotemedia {
+
+/// Threads:  const functions, copying from included, may run concurrently.
+class REMOTEMEDIA_API TensorExports {
+ public:
+  TensorExports() noexcept = default;
+  TensorExports(const TensorExports& other) noexcept;
+  TensorExports(TensorExports&& other) noexcept;
+  TensorExports& operator=(TensorExports other) noexcept;
+  ~TensorExports();
+
+  /// The id of the elements themselves; empty while there is none, or when it has ended.
+  std::string in_place() const;
+
+  /// Keeps an export of the elements themselves and returns its id, or that of the one that another thread kept first.
+  std::string keep_in_place(Export made) const;
+
+  /// Keeps an export of a copy, and returns its id.
+  std::string keep_snapshot(Export made) const;
+
+ private:
+  struct Ledger;
+  Ledger& ledger() const;
+
+  mutable std::atomic<Ledger*> ledger_{nullptr};
+};
+
+}  // namespace remotemedia
