@@ -15,14 +15,14 @@ namespace remotemedia {
 struct AllocatorConfig {
   /// Bytes of shared memory that its segments may take in all, those being made included. None: 10 GiB, or what the
   /// machine and its control groups leave when the allocator is made, whichever is less.
-  std::optional<std::size_t> max_memory_bytes;
+  std::optional<std::size_t> max_memory_bytes = std::nullopt;
 
   /// Bytes that the living blocks of one session may have in all. None: no limit.
-  std::optional<std::size_t> per_session_quota_bytes;
+  std::optional<std::size_t> per_session_quota_bytes = std::nullopt;
 
   /// How long an export keeps its memory for an importer that has not come yet, although the exporter has let go of it,
   /// and how old an export may become before cleanup ends it. None: not at all, and as old as it likes.
-  std::optional<Duration> lease_ttl;
+  std::optional<Duration> lease_ttl = std::nullopt;
 
   /// How often the allocator's own thread looks for expired exports and empty segments.
   Duration cleanup_interval = std::chrono::seconds{60};
