@@ -59,8 +59,8 @@ class REMOTEMEDIA_API DescriptorChannel {
   DescriptorChannel& operator=(DescriptorChannel&&) noexcept;
   ~DescriptorChannel();
 
-  /// Whether the peer got it into its queue: false when the peer is gone, or when its queue stayed full until `deadline`
-  /// (one in the past: never waits). The handles are duplicated, not taken.
+  /// Whether the peer got it into its queue: false when the peer is gone, or when its queue stayed full until
+  /// `deadline` (one in the past: never waits). The handles are duplicated, not taken.
   ///
   /// Errors:  OsError; invalid_argument beyond kMaxMessageBytes, kMaxMessageHandles or for an empty message.
   bool send(std::span<const std::byte> bytes, std::span<const NativeHandle> handles, TimePoint deadline);

@@ -15,8 +15,8 @@
 namespace remotemedia::platform {
 
 /// Waits until one of `handles` (each the wait_handle() of something in this room) is ready or `deadline` has passed on
-/// the monotonic clock, and returns the indices of those that are; empty when time ran out. A handle whose other side is
-/// gone is ready. A deadline in the past looks once.
+/// the monotonic clock, and returns the indices of those that are; empty when time ran out. A handle whose other side
+/// is gone is ready. A deadline in the past looks once.
 ///
 /// Errors:  OsError.
 REMOTEMEDIA_API std::vector<std::size_t> wait_for_any(std::span<const NativeHandle> handles, TimePoint deadline);

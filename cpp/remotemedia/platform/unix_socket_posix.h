@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sockets with an address in the file system: who lives there, and how an address appears and goes.
+
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <filesystem>
+
+#include "remotemedia/platform/descriptor_channel.h"
+#include "remotemedia/platform/owned_handle.h"
+
+namespace remotemedia::platform {
+
+/// What connect() and bind() take.
+///
+/// Errors:  invalid_argument, with the limit, for a path that is empty or too long.
+sockaddr_un unix_address(const std::filesystem::path& path);
+
+/// An unconnected socket of the kind that carries a DescriptorChannel here.
+///
+/// Errors:  OsError.
+OwnedHandle channel_socket();
+
+/// One of another kind (SOCK_DGRAM); none, with errno, if the system refuses.
+OwnedHandle probe_socket() noexcept;
+
+/// The next caller of `listener`, which may wait; no handle, with errno, if the system refuses.
+OwnedHandle accept_socket(int listener) noexcept;
+
+/// Errors:  OsError.
+PeerIdentity peer_of(int socket);
+
+/// What stands at an address. A probe never reaches the listener.
+enum class Occupant { nobody, dead_socket, live_socket, something_else };
+Occupant occupant_of(const std::filesystem::path& path) noexcept;
+
+/// Of a folder: one process at a time looks who lives there and changes it, so that nobody takes away an address that
+/// has come to life meanwhile. The system unlocks it when its holder dies.
+class FolderLock {
+ public:
+  /// Not locked, with errno, where that cannot be done by `deadline`.
+  FolderLock(const std::filesystem::path& folder, TimePoint deadline) noexcept;
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock();
+
+  bool locked() const noexcept { return static_cast<bool>(folder_); }
+
+ private:
+  OwnedHandle folder_;
+};
+
+}  // namespace remotemedia::platform
