@@ -20,11 +20,12 @@
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
 #include "remotemedia/memory/memory_block.h"
+#include "remotemedia/platform/shared_memory.h"
 
 namespace remotemedia {
 
-/// An id that can be opened while this object, a copy of it or an importer lives, and at the latest until the exporter's
-/// process, its allocator's close() or its cleanup ends it. Empty: no export.
+/// An id that can be opened while this object, a copy of it or an importer lives, and at the latest until the
+/// exporter's process, its allocator's close() or its cleanup ends it. Empty: no export.
 ///
 /// Threads:  as a std::shared_ptr.
 class REMOTEMEDIA_API Export {
@@ -37,7 +38,8 @@ class REMOTEMEDIA_API Export {
   struct State;
 
  private:
-  friend REMOTEMEDIA_API Export share(const MemoryBlock& block, std::span<const std::byte> note);
+  friend Export share_with_access(const MemoryBlock& block, std::span<const std::byte> note, platform::Access access);
+  friend void end_export(const Export& exported) noexcept;
   explicit Export(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
 
   std::shared_ptr<State> state_;
@@ -46,11 +48,12 @@ class REMOTEMEDIA_API Export {
 /// What a note may have at most, in bytes.
 inline constexpr std::size_t kMaxNoteBytes = 16 * 1024;
 
-/// Exports `block`, which must be an allocator's and lie in shared memory, with some bytes for the importer. Starts this
-/// process's broker with the first export.
+/// Exports `block`, which must be an allocator's and lie in shared memory, with some bytes for the importer. Starts
+/// this process's broker with the first export.
 ///
 /// Errors:  invalid_argument if the block is not in shared memory or is imported itself, or the note is too long;
-///          shared_memory_unavailable if no broker can be started, or in a forked child for a block from before the fork.
+///          shared_memory_unavailable if no broker can be started, or in a forked child for a block from before the
+///          fork.
 REMOTEMEDIA_API Export share(const MemoryBlock& block, std::span<const std::byte> note = {});
 
 struct ImportedBlock {

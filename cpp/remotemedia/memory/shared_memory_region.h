@@ -30,8 +30,8 @@ namespace remotemedia {
 class REMOTEMEDIA_API SharedMemoryRegion {
  public:
   struct Options {
-    bool writable = false;                            ///< create: others may open it for writing. open: for writing.
-    Duration timeout = std::chrono::seconds{5};       ///< open: how long to wait for the creator's answer.
+    bool writable = false;                       ///< create: others may open it for writing. open: for writing.
+    Duration timeout = std::chrono::seconds{5};  ///< open: how long to wait for the creator's answer.
   };
 
   /// `size` bytes of zeros, every page present. Always writable here.
@@ -58,7 +58,7 @@ class REMOTEMEDIA_API SharedMemoryRegion {
 
   /// The bytes, and what keeps them: they outlive close() and the region.
   ///
-  /// Errors:  invalid_argument after close(), or outside of the region.
+  /// Errors:  invalid_argument after close().
   MemoryBlock block() const;
 
   /// block().data() to write to.
