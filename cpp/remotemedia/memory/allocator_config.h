@@ -30,15 +30,16 @@ struct AllocatorConfig {
   /// Where shared memory is refused: memory of this process, and a count of the reason. False: OutOfMemory.
   bool heap_fallback = true;
 
-  /// A session's first segment, and every later one. What is larger than a segment gets one of its own.
+  /// A session's first segment, and every later one; less where the budget leaves less. What is larger than the first,
+  /// or than half of a later one, gets a segment of its own. At least 8 KiB.
   std::size_t first_segment_bytes = std::size_t{8} << 20;
   std::size_t segment_bytes = std::size_t{64} << 20;
 
-  /// Segments that are kept ready, never shown to anybody, so that the next session need not wait for its pages.
-  /// Made in the background once there was a first allocation.
+  /// Segments of either size that are kept ready, never shown to anybody, so that the next session need not wait for
+  /// its pages. Made in the background once one of that size was needed, if the budget has room for two.
   std::size_t spare_segments = 1;
 
-  /// Empty segments of living sessions are returned to the system until this much is reserved.
+  /// Cleanup returns empty segments of living sessions to the system until this much is reserved. Spare ones stay.
   std::size_t low_water_bytes = std::size_t{64} << 20;
 
   /// Must outlive the allocator and all its blocks. None: the machine's.

@@ -28,6 +28,10 @@
 
 namespace remotemedia {
 
+namespace detail {
+class AllocatorCore;
+}
+
 /// Threads:  all functions may be called from any thread.
 /// Lifetime: its blocks may outlive it; their memory goes with the last of them.
 ///           In a forked child blocks stay readable and new memory is heap.
@@ -46,15 +50,19 @@ class REMOTEMEDIA_API SharedMemoryAllocator {
   ///
   /// Errors:  quota_exceeded, which names session, quota, use and what was asked; OutOfMemory where shared memory is
   ///          refused and heap_fallback is off, or the heap refuses too. Nothing here ends in a signal.
-  /// Cost:    at most 50 ns with the release, no system call and no page fault, while the session's segments have room;
-  ///          else a new segment: a ready one, or about 1 ms for each MiB.
+  /// Cost:    at most 50 ns with the release, no system call and no page fault, while the session's segments have room
+  ///          and as many blocks lived before; else a new segment: a ready one, or about 1 ms for each MiB.
+  ///          A block takes up to 255 bytes more than was asked for.
   MemoryBlock allocate(std::size_t bytes, std::string_view session = {});
 
   /// Whether `block` is one of this allocator's.
   bool owns(const MemoryBlock& block) const noexcept;
 
   /// Ends the exports of its blocks that are older than `ttl` (none: lease_ttl; and where that is none too, nothing),
-  /// and returns how many. Memory under a hold, here or in another process, is never taken.
+  /// and returns how many. Lets empty segments above the low-water mark go. Memory under a hold, here or in another
+  /// process, is never taken.
+  ///
+  /// Errors:  invalid_argument for a negative `ttl`.
   std::size_t cleanup_expired(std::optional<Duration> ttl = std::nullopt);
 
   /// Bytes of the session's living blocks as they were asked for, heap fallbacks included.
@@ -71,8 +79,7 @@ class REMOTEMEDIA_API SharedMemoryAllocator {
   void close();
 
  private:
-  class Core;
-  Core* core_;
+  detail::AllocatorCore* core_;
 };
 
 }  // namespace remotemedia
