@@ -20,7 +20,8 @@ namespace remotemedia {
 
 /// A part of an axis, as in Python: negative counts from the end, what is beyond is cut.
 struct IndexRange {
-  std::optional<std::int64_t> begin, end;
+  std::optional<std::int64_t> begin = std::nullopt;
+  std::optional<std::int64_t> end = std::nullopt;
   std::int64_t step = 1;  ///< Not 0; negative goes backwards.
 };
 
