@@ -5,23 +5,49 @@ import argparse
 import json
 import os
 from pathlib import Path
+from types import ModuleType
 
-from benchmarks import registry
+from benchmarks import memory, registry
 from benchmarks.machine import describe_machine
+
+SUBJECTS = {"registry": registry, "memory": memory}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures a subject.")
-    parser.add_argument("subject", choices=["registry"])
+    subparsers = parser.add_subparsers(dest="subject", required=True)
+    for name, subject in SUBJECTS.items():
+        add_subject(subparsers.add_parser(name, help=subject.__doc__), subject)
+    arguments = parser.parse_args()
+
+    if arguments.realtime:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    machine = describe_machine()
+    print(" · ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
+    measure = SUBJECTS[arguments.subject].measure
+    result = measure(arguments.only, arguments.rounds, arguments.attempts, arguments.patience)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps({"machine": machine, arguments.subject: result}, indent=1) + "\n")
+
+
+def add_subject(parser: argparse.ArgumentParser, subject: ModuleType) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured there")
-    parser.add_argument("--rounds", type=int, default=7, help="undisturbed rounds wanted of every arm (default: 7)")
-    parser.add_argument("--attempts", type=int, default=15, help="rounds made at most (default: 15)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=subject.ROUNDS,
+        help=f"undisturbed rounds wanted of every arm (default: {subject.ROUNDS})",
+    )
+    parser.add_argument(
+        "--attempts", type=int, default=subject.ATTEMPTS, help=f"rounds made at most (default: {subject.ATTEMPTS})"
+    )
     parser.add_argument(
         "--patience",
         type=float,
-        default=60.0,
+        default=subject.PATIENCE_SECONDS,
         metavar="SECONDS",
-        help="how long each round waits at most for others to leave the CPU alone (default: 60)",
+        help="how long each round waits at most for others to leave the CPU alone"
+        f" (default: {subject.PATIENCE_SECONDS:g})",
     )
     parser.add_argument(
         "--realtime",
@@ -31,19 +57,10 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=registry.PARTS,
-        default=[part for part in registry.PARTS if part != "counts"],
-        help="parts to measure (default: all but counts, which needs valgrind and strace)",
+        choices=subject.PARTS,
+        default=subject.USUAL_PARTS,
+        help=f"parts to measure (default: {' '.join(subject.USUAL_PARTS)})",
     )
-    arguments = parser.parse_args()
-
-    if arguments.realtime:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    machine = describe_machine()
-    print(" · ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
-    result = registry.measure(arguments.only, arguments.rounds, arguments.attempts, arguments.patience)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"machine": machine, arguments.subject: result}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,13 @@ from benchmarks import registry_tables as tables
 from benchmarks.counts import count_hits
 from benchmarks.rounds import measure_in_rounds, run_cpp, run_python, wait_until_quiet
 from benchmarks.target import Control, Target, TargetGroup, judge
+from benchmarks.target_tables import show_others, show_targets
 
 PROGRAM = "build/release/benchmarks/cpp/registry_bench"
 HITS_PROGRAM = "build/release/benchmarks/cpp/registry_hits"
 PARTS = ("hits", "cold", "release", "idle", "counts")
+USUAL_PARTS = PARTS[:-1]  # counts needs valgrind and strace
+ROUNDS, ATTEMPTS, PATIENCE_SECONDS = 7, 15, 60.0
 
 
 def _hits(kind: str, words: str, most_ns: float, controls: tuple[tuple[str, float | None], ...]) -> list[Target]:
@@ -78,8 +81,8 @@ def measure(parts: Sequence[str], rounds: int, attempts: int, patience_seconds: 
             patience_seconds,
         )
         judged = [judge(measured, target) for group in TARGETS for target in group.targets]
-        tables.show_targets(TARGETS, judged)
-        tables.show_others(measured, {verdict.target.arm for verdict in judged})
+        show_targets(TARGETS, judged, measured)
+        show_others(measured, {verdict.target.arm for verdict in judged})
         result["hits"] = {
             "rounds": measured.clean,
             "thrown_away": measured.thrown_away,

@@ -3,6 +3,9 @@
 
 from collections.abc import Sequence
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+TO = "\N{EN DASH}"
+
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a Markdown table with its columns aligned: the first to the left, the others to the right."""

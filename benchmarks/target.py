@@ -1,28 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures to reach, and whether they were."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from benchmarks.rounds import Rounds, Spread
 
 
 @dataclass(frozen=True)
 class Control:
-    """Another way to do the same, and how many times as long it has to take in the same round, if that is a target."""
+    """Another way to do the same, and how many times as long it has to take in the same round, if that is a target.
+
+    most_ratio is for what must take as long, and not longer either.
+    """
 
     arm: str
     least_ratio: float | None = None
+    most_ratio: float | None = None
+
+    def met_by(self, ratio: float) -> bool | None:
+        """Whether the target is met; None where there is none."""
+        if self.least_ratio is None:
+            return None
+        return self.least_ratio <= ratio <= (math.inf if self.most_ratio is None else self.most_ratio)
 
 
 @dataclass(frozen=True)
 class Target:
-    """One figure to reach, in nanoseconds."""
+    """One figure to reach, in nanoseconds; None: measured beside its controls, without a target of its own.
+
+    moved_bytes is for what is told in GB/s.
+    """
 
     what: str
     arm: str
-    most_ns: float
+    most_ns: float | None
     controls: tuple[Control, ...]
+    moved_bytes: int = 0
+
+    def met_by(self, ns: float) -> bool | None:
+        """Whether the target is met; None where there is none."""
+        return None if self.most_ns is None else ns <= self.most_ns
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,8 @@ class TargetGroup:
     title: str
     controls: tuple[str, ...]
     targets: Sequence[Target]
+    unit: Literal["ns", "µs", "GB/s"] = "ns"
+    p99: str = "p99 of 256"
 
 
 @dataclass(frozen=True)

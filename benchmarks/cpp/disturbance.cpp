@@ -51,14 +51,19 @@ const cpu_set_t& all_cpus() {
 
 }  // namespace
 
-Disturbance::Disturbance(int cpus)
-    : cpus_(cpus),
-      began_(std::chrono::steady_clock::now()),
-      machine_(busy_seconds(cpus)),
-      process_(seconds_of(CLOCK_PROCESS_CPUTIME_ID)) {}
+Disturbance::Disturbance(int cpus, std::optional<pid_t> companion)
+    : cpus_(cpus), began_(std::chrono::steady_clock::now()), machine_(busy_seconds(cpus)) {
+  clockid_t clock{};
+  if (companion && clock_getcpuclockid(*companion, &clock) == 0) companion_ = clock;
+  own_ = own_seconds();
+}
+
+double Disturbance::own_seconds() const {
+  return seconds_of(CLOCK_PROCESS_CPUTIME_ID) + (companion_ ? seconds_of(*companion_) : 0);
+}
 
 double Disturbance::others() const {
-  const double ours = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - process_;
+  const double ours = own_seconds() - own_;
   const double all = busy_seconds(cpus_) - machine_;
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began_;
   return std::max(0.0, all - ours) / passed.count();

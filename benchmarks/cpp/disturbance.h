@@ -4,7 +4,10 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
+#include <optional>
 
 namespace remotemedia::bench {
 
@@ -12,16 +15,20 @@ namespace remotemedia::bench {
 /// is right to about 0.05.
 class Disturbance {
  public:
-  explicit Disturbance(int cpus);
+  /// `companion` is a living process that takes part in what is measured.
+  explicit Disturbance(int cpus, std::optional<pid_t> companion = std::nullopt);
 
   /// How many of these CPUs other processes and the hypervisor (steal) took on average.
   double others() const;
 
  private:
+  double own_seconds() const;
+
   int cpus_;
+  std::optional<clockid_t> companion_;
   std::chrono::steady_clock::time_point began_;
   double machine_;
-  double process_;
+  double own_;
 };
 
 /// Seconds of CPU time of this thread.

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// memory_bench: measures, or is the other process of a measurement.
+
+#include <benchmark/benchmark.h>
+
+#include "peer.h"
+
+int main(int argc, char** argv) {
+  if (remotemedia::bench::was_peer(argc, argv)) return 0;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

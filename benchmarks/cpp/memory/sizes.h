@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the arms of a memory benchmark have in common.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace remotemedia::bench {
+
+inline constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+/// Tensors that are handed over.
+inline constexpr std::array kTensorBytes{std::size_t{0}, std::size_t{4096}, kMiB, 10 * kMiB, 100 * kMiB, 1024 * kMiB};
+
+}  // namespace remotemedia::bench
