@@ -68,12 +68,13 @@ AllocatorCore::AllocatorCore(const AllocatorConfig& config)
 AllocatorCore::~AllocatorCore() { unguard_forks(*this); }
 
 void AllocatorCore::release_by_user() noexcept {
-  if (drop_use()) delete this;
-}
-
-bool AllocatorCore::drop_use() noexcept {
-  MutexLock lock(mutex_);
-  return --users_ == 0;
+  bool last = false;
+  {
+    MutexLock lock(mutex_);
+    released_ = true;
+    last = allocations_ == frees_;
+  }
+  if (last) delete this;
 }
 
 MemoryBlock AllocatorCore::allocate(std::size_t bytes, std::string_view name) {
@@ -129,43 +130,50 @@ SharedBlock* AllocatorCore::place(Session& session, std::size_t bytes, RangeAllo
   SharedBlock* const block = session.unused;
   session.unused = block->next_unused;
   block->lie_in(*range, bytes);
-  ++users_;
   ++allocations_;
   allocated_bytes_ += bytes;
   return block;
 }
 
 void AllocatorCore::give_back(SharedBlock& block) noexcept {
-  Leaving leaving;
+  std::optional<Leaving> leaving;
   {
     MutexLock lock(mutex_);
     Session& session = block.session();
     session.ranges.give_back(block.range());
     block.next_unused = session.unused;
     session.unused = &block;
-    ++frees_;
     allocated_bytes_ -= block.size();
     if (!closed_ && !session.closed) {
       session.used_bytes -= block.size();
       --session.blocks;
-      --users_;
+      ++frees_;
       return;
     }
     leaving = discharge(session, block.size());
   }
-  let_go(std::move(leaving));
-  if (drop_use()) delete this;
+  finish_free(std::move(*leaving));
 }
 
 void AllocatorCore::give_back_fallback(Session& session, std::size_t bytes) noexcept {
   Leaving leaving;
   {
     MutexLock lock(mutex_);
-    ++frees_;
     leaving = discharge(session, bytes);
   }
+  finish_free(std::move(leaving));
+}
+
+/// The last one of an allocator that is gone takes all this with it.
+void AllocatorCore::finish_free(Leaving leaving) noexcept {
   let_go(std::move(leaving));
-  if (drop_use()) delete this;
+  bool last = false;
+  {
+    MutexLock lock(mutex_);
+    ++frees_;
+    last = released_ && allocations_ == frees_;
+  }
+  if (last) delete this;
 }
 
 /// Ends the charge for a block.

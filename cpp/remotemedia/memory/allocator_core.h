@@ -101,7 +101,7 @@ class AllocatorCore {
   Leaving end_if_done(Session& session) noexcept REMOTEMEDIA_REQUIRES(mutex_);
   Leaving leave(SegmentList& segments) noexcept REMOTEMEDIA_REQUIRES(mutex_);
   void let_go(Leaving leaving) noexcept REMOTEMEDIA_EXCLUDES(mutex_);
-  bool drop_use() noexcept REMOTEMEDIA_EXCLUDES(mutex_);
+  void finish_free(Leaving leaving) noexcept REMOTEMEDIA_EXCLUDES(mutex_);
 
   // growth.cpp
   MemoryBlock allocate_by_growing(std::size_t bytes, std::string_view name) REMOTEMEDIA_EXCLUDES(mutex_);
@@ -140,7 +140,7 @@ class AllocatorCore {
   CondVar wake_;     // the own thread has something to do
   bool closed_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
   bool forked_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
-  std::size_t users_ REMOTEMEDIA_GUARDED_BY(mutex_) = 1;  // the allocator, each living block, and who is about to end
+  bool released_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  // the allocator is gone
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_ REMOTEMEDIA_GUARDED_BY(mutex_);
   Names names_ REMOTEMEDIA_GUARDED_BY(mutex_);  // those that are not closed

@@ -172,7 +172,7 @@ std::size_t AllocatorCore::unused_bytes() const noexcept {
   std::size_t bytes = bytes_of(spares_);
   for (const auto& [id, session] : sessions_) {
     for (const OwnedSegment& segment : session->segments) {
-      if (RangeAllocator::is_empty(segment.first)) bytes += segment.bytes();
+      if (session->ranges.is_empty(segment.first)) bytes += segment.bytes();
     }
   }
   return bytes;
@@ -193,7 +193,7 @@ void AllocatorCore::take_empty(std::size_t bytes, SegmentList& into) noexcept {
 void AllocatorCore::take_empty_of(Session& session, std::size_t bytes, SegmentList& into) noexcept {
   for (auto next = session.segments.begin(); next != session.segments.end() && bytes_of(into) < bytes;) {
     const auto segment = next++;
-    if (!RangeAllocator::is_empty(segment->first)) continue;
+    if (!session.ranges.is_empty(segment->first)) continue;
     session.ranges.remove_space(segment->first);
     into.splice(into.end(), session.segments, segment);
   }
@@ -229,7 +229,6 @@ MemoryBlock AllocatorCore::fall_back(Growth& growth, const std::string& reason) 
     std::uint64_t& count = fallbacks_[reason];
     block = MemoryBlock(*new FallbackBlock(*this, *growth.session, std::move(memory)));
     ++count;
-    ++users_;
     ++allocations_;
     --growth.session->pending;
     stop_growing(growth);

@@ -10,9 +10,9 @@ namespace remotemedia::detail {
 // Row 0 has a list for each size below 16 granules; row r > 0 the sizes from 2^(r+3) granules on, in 16 steps.
 RangeAllocator::Class RangeAllocator::class_of(std::size_t bytes) noexcept {
   const std::size_t granules = bytes / kGranule;
-  if (granules < kColumns) return {0, granules};
-  const auto highest = static_cast<std::size_t>(std::bit_width(granules)) - 1;
-  return {highest - 3, (granules >> (highest - 4)) % kColumns};
+  if (granules < kColumns) return {0, static_cast<std::uint32_t>(granules)};
+  const auto highest = static_cast<std::uint32_t>(std::bit_width(granules)) - 1;
+  return {highest - 3, static_cast<std::uint32_t>((granules >> (highest - 4)) % kColumns)};
 }
 
 Range* RangeAllocator::add_space(void* space, std::size_t offset, std::size_t bytes) {
@@ -28,8 +28,10 @@ Range* RangeAllocator::add_space(void* space, std::size_t offset, std::size_t by
 }
 
 Range* RangeAllocator::take(std::size_t bytes, Search search) {
-  provide_node();
   const std::size_t size = (std::max<std::size_t>(bytes, 1) + kGranule - 1) / kGranule * kGranule;
+  if (recent_ != nullptr && recent_->bytes == size) return std::exchange(recent_, nullptr);
+  provide_node();
+  settle_recent();
   Range* const range = find(size, search);
   if (range == nullptr) return nullptr;
   unlist(range);
@@ -60,13 +62,18 @@ Range* RangeAllocator::find(std::size_t bytes, Search search) const noexcept {
   if (columns == 0) {
     const std::uint64_t rows = rows_ & (~std::uint64_t{0} << (row + 1));
     if (rows == 0) return nullptr;
-    row = static_cast<std::size_t>(std::countr_zero(rows));
+    row = static_cast<std::uint32_t>(std::countr_zero(rows));
     columns = columns_[row];
   }
   return lists_[row][static_cast<std::size_t>(std::countr_zero(columns))];
 }
 
 void RangeAllocator::give_back(Range* range) noexcept {
+  settle_recent();
+  recent_ = range;
+}
+
+void RangeAllocator::join_neighbours(Range* range) noexcept {
   if (Range* const after = range->after; after != nullptr && after->free) {
     unlist(after);
     range->bytes += after->bytes;
@@ -86,6 +93,7 @@ void RangeAllocator::give_back(Range* range) noexcept {
 }
 
 void RangeAllocator::remove_space(Range* first) noexcept {
+  settle_recent();
   unlist(first);
   recycle(first);
 }
@@ -93,6 +101,8 @@ void RangeAllocator::remove_space(Range* first) noexcept {
 void RangeAllocator::list(Range* range) noexcept {
   const auto [row, column] = class_of(range->bytes);
   Range*& head = lists_[row][column];
+  range->row = row;
+  range->column = column;
   range->free = true;
   range->previous = nullptr;
   range->next = head;
@@ -109,7 +119,7 @@ void RangeAllocator::unlist(Range* range) noexcept {
     range->previous->next = range->next;
     return;
   }
-  const auto [row, column] = class_of(range->bytes);
+  const auto [row, column] = Class{range->row, range->column};
   lists_[row][column] = range->next;
   if (range->next != nullptr) return;
   columns_[row] &= ~(std::uint32_t{1} << column);

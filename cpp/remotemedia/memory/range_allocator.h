@@ -3,7 +3,8 @@
 // RangeAllocator: which bytes of some spaces are in use. It counts offsets and touches no byte of them.
 //
 // Two-level segregated fit: free ranges stand in lists by size, 16 lists to each power of two, and two levels of bits
-// say which lists are not empty. Neighbours that are free become one range at once.
+// say which lists are not empty. Neighbours that are free become one range at once, but for the range that was given
+// back last: whoever asks for just as much next gets that.
 
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace remotemedia::detail {
@@ -24,6 +26,8 @@ struct Range {
   Range* after = nullptr;
   Range* previous = nullptr;  ///< In the list of free ranges.
   Range* next = nullptr;
+  std::uint32_t row = 0;  ///< Which list that is.
+  std::uint32_t column = 0;
   bool free = false;
 };
 
@@ -61,7 +65,10 @@ class RangeAllocator {
   void give_back(Range* range) noexcept;
 
   /// Whether the space that `first` is the first range of has nothing in use.
-  static bool is_empty(const Range* first) noexcept { return first->free && first->after == nullptr; }
+  bool is_empty(const Range* first) noexcept {
+    settle_recent();
+    return first->free && first->after == nullptr;
+  }
 
   /// Forgets an empty space.
   void remove_space(Range* first) noexcept;
@@ -72,11 +79,15 @@ class RangeAllocator {
   static constexpr int kQuickLooks = 4;
 
   struct Class {
-    std::size_t row, column;
+    std::uint32_t row, column;
   };
   static Class class_of(std::size_t bytes) noexcept;
 
   Range* find(std::size_t bytes, Search search) const noexcept;
+  void settle_recent() noexcept {
+    if (recent_ != nullptr) join_neighbours(std::exchange(recent_, nullptr));
+  }
+  void join_neighbours(Range* range) noexcept;
   void list(Range* range) noexcept;
   void unlist(Range* range) noexcept;
   void provide_node();
@@ -86,6 +97,7 @@ class RangeAllocator {
   std::array<std::array<Range*, kColumns>, kRows> lists_{};
   std::array<std::uint32_t, kRows> columns_{};  // bit: that list of the row is not empty
   std::uint64_t rows_ = 0;                      // bit: a list of that row is not empty
+  Range* recent_ = nullptr;                     // given back last, and still as it was
   Range* nodes_ = nullptr;                      // unused ones, by `next`
   std::vector<std::unique_ptr<Range[]>> chunks_;
 };

@@ -73,15 +73,15 @@ TEST(RangeAllocatorTest, WithoutSpaceThereIsNothing) {
 TEST(RangeAllocatorTest, WhatIsGivenBackIsWholeAgain) {
   RangeAllocator ranges;
   Range* const first = ranges.add_space(space(1), 4096, 1 << 20);
-  EXPECT_TRUE(RangeAllocator::is_empty(first));
+  EXPECT_TRUE(ranges.is_empty(first));
   std::vector<Range*> taken;
   while (Range* range = ranges.take(3 * kGranule)) taken.push_back(range);
   EXPECT_EQ(taken.size(), (std::size_t{1} << 20) / (3 * kGranule));
   EXPECT_EQ(taken.front()->offset, 4096U);
-  EXPECT_FALSE(RangeAllocator::is_empty(first));
+  EXPECT_FALSE(ranges.is_empty(first));
   std::ranges::shuffle(taken, std::mt19937(1));  // NOLINT: the same each time
   for (Range* range : taken) ranges.give_back(range);
-  EXPECT_TRUE(RangeAllocator::is_empty(first));
+  EXPECT_TRUE(ranges.is_empty(first));
   Range* const all = ranges.take(1 << 20);
   ASSERT_NE(all, nullptr);
   EXPECT_EQ(all->offset, 4096U);
@@ -174,7 +174,7 @@ TEST(RangeAllocatorTest, ItAgreesWithASlowBook) {
         const auto one = std::next(spaces.begin(), static_cast<std::ptrdiff_t>(below(spaces.size())));
         const bool unused =
             std::ranges::none_of(taken, [&](const Range* range) { return SlowBook::space_of(range) == one->first; });
-        ASSERT_EQ(RangeAllocator::is_empty(one->second), unused);
+        ASSERT_EQ(ranges.is_empty(one->second), unused);
         if (!unused) continue;
         ranges.remove_space(one->second);
         book.remove(one->first);
