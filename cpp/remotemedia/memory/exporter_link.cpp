@@ -15,6 +15,10 @@ namespace {
 
 constexpr TimePoint kNoWait{};  // long past
 
+// Answers that an exporter may have in the queue, notes included, without finding it full: a broker closes whoever does
+// not read, and with the connection go its holds.
+constexpr std::size_t kMostUnanswered = 4;
+
 struct Links {
   Mutex mutex;
   std::map<BrokerName, std::weak_ptr<ExporterLink>> links REMOTEMEDIA_GUARDED_BY(mutex);
@@ -26,15 +30,14 @@ constinit OncePerProcess<Links> all_links;
 
 std::shared_ptr<ExporterLink> ExporterLink::to(const BrokerName& broker) {
   Links& all = all_links.get();
-  std::shared_ptr<ExporterLink> link;
+  std::shared_ptr<ExporterLink> known;
   MutexLock lock(all.mutex);
   std::erase_if(all.links, [](const auto& one) { return one.second.expired(); });
-  std::weak_ptr<ExporterLink>& known = all.links[broker];
-  link = known.lock();
-  if (link == nullptr || link->is_over()) {
-    link = std::make_shared<ExporterLink>(broker);
-    known = link;
-  }
+  std::weak_ptr<ExporterLink>& place = all.links[broker];
+  known = place.lock();
+  if (known != nullptr && !known->is_over()) return known;
+  auto link = std::make_shared<ExporterLink>(broker);
+  place = link;
   return link;
 }
 
@@ -112,36 +115,55 @@ std::weak_ptr<const ImportedSegment>& ExporterLink::Turn::mapped(const Uuid& seg
 std::optional<platform::Message> ExporterLink::Turn::exchange(std::span<const std::byte> request,
                                                               std::uint64_t number) {
   if (link_.is_over()) return std::nullopt;
-  link_.abandoned_.insert(number);  // until it is answered
-  if (!send(request)) {
-    link_.abandoned_.erase(number);
-    if (monotonic_clock().now() >= deadline_) throw_no_answer();
-    link_.set_over();
-    return std::nullopt;
-  }
-  for (platform::Message message;;) {
-    try {
-      switch (link_.channel_->receive(message, deadline_)) {
-        case platform::DescriptorChannel::Received::nothing:
-          throw_no_answer();
-        case platform::DescriptorChannel::Received::closed:
-          link_.set_over();
-          return std::nullopt;
-        case platform::DescriptorChannel::Received::message:
-          break;
-      }
-      const ExportMessageHeader header = read_message_header(message.bytes);
-      if (header.request == number) {
-        link_.abandoned_.erase(number);
+  try {
+    platform::Message message;
+    while (link_.unanswered_.size() >= kMostUnanswered) {
+      if (!receive(message)) return std::nullopt;
+      take_late_answer(message);
+    }
+    link_.unanswered_.insert(number);
+    if (!send(request)) {
+      link_.unanswered_.erase(number);
+      if (monotonic_clock().now() >= deadline_) throw_no_answer();
+      link_.set_over();
+      return std::nullopt;
+    }
+    while (receive(message)) {
+      if (read_message_header(message.bytes).request == number) {
+        link_.unanswered_.erase(number);
         return message;
       }
-      if (!is_late(message, header)) {
-        throw Error(ErrorCode::protocol_error, "the exporter answers what was not asked");
-      }
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::protocol_error) link_.set_over();
-      throw;
+      take_late_answer(message);
     }
+    return std::nullopt;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::protocol_error) link_.set_over();
+    throw;
+  }
+}
+
+/// False if the exporter has closed the connection.
+bool ExporterLink::Turn::receive(platform::Message& message) {
+  switch (link_.channel_->receive(message, deadline_)) {
+    case platform::DescriptorChannel::Received::message:
+      return true;
+    case platform::DescriptorChannel::Received::closed:
+      link_.set_over();
+      return false;
+    case platform::DescriptorChannel::Received::nothing:
+      break;
+  }
+  throw_no_answer();
+}
+
+/// Of a request that was given up: what it holds is released.
+void ExporterLink::Turn::take_late_answer(const platform::Message& message) {
+  const ExportMessageHeader header = read_message_header(message.bytes);
+  if (link_.unanswered_.erase(header.request) == 0) {
+    throw Error(ErrorCode::protocol_error, "the exporter answers what was not asked");
+  }
+  if (header.kind == static_cast<std::uint16_t>(ExportMessage::opened)) {
+    link_.release(read_opened_answer(message.bytes).answer.hold);
   }
 }
 
@@ -164,15 +186,6 @@ bool ExporterLink::Turn::send(std::span<const std::byte> request) {
     ExporterLink& link_;
   } const sending(link_);
   return link_.channel_->send(request, {}, deadline_);
-}
-
-/// Whether it answers a request that was given up; what it holds is released.
-bool ExporterLink::Turn::is_late(const platform::Message& message, const ExportMessageHeader& header) {
-  if (link_.abandoned_.erase(header.request) == 0) return false;
-  if (header.kind == static_cast<std::uint16_t>(ExportMessage::opened)) {
-    link_.release(read_opened_answer(message.bytes).answer.hold);
-  }
-  return true;
 }
 
 }  // namespace remotemedia

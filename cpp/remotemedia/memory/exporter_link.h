@@ -66,7 +66,7 @@ class ExporterLink {
 
   // Of whoever has the turn.
   std::uint64_t last_request_ = 0;
-  std::set<std::uint64_t> abandoned_;  // requests whose answer may still come
+  std::set<std::uint64_t> unanswered_;  // requests, those included that were given up
   std::map<std::pair<Uuid, platform::Access>, std::weak_ptr<const ImportedSegment>> segments_;
 };
 
@@ -100,7 +100,8 @@ class ExporterLink::Turn {
   void end_turn() noexcept;
   std::optional<platform::Message> exchange(std::span<const std::byte> request, std::uint64_t number);
   bool send(std::span<const std::byte> request);
-  bool is_late(const platform::Message& message, const ExportMessageHeader& header);
+  bool receive(platform::Message& message);
+  void take_late_answer(const platform::Message& message);
 
   ExporterLink& link_;
   const TimePoint deadline_;

@@ -45,7 +45,7 @@ struct Export::State {
   State& operator=(const State&) = delete;
   ~State() {
     if (made_in != fork_generation()) return;  // a child's copy: the export is the parent's
-    if (ExportTable::process().exporter_gone(record)) ExportBroker::look_at_leases();
+    if (ExportTable::existing()->exporter_gone(record)) ExportBroker::look_at_leases();
   }
 
   const std::shared_ptr<ExportRecord> record;

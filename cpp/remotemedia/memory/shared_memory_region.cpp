@@ -77,7 +77,9 @@ std::string SharedMemoryRegion::id() const {
 
 std::size_t SharedMemoryRegion::size() const noexcept { return state_ != nullptr ? state_->block.size() : 0; }
 
-bool SharedMemoryRegion::read_only() const noexcept { return state_ == nullptr || state_->block.read_only(); }
+bool SharedMemoryRegion::read_only() const noexcept {
+  return state_ == nullptr || !state_->block || state_->block.read_only();
+}
 
 MemoryBlock SharedMemoryRegion::block() const {
   if (state_ == nullptr || !state_->block) {
