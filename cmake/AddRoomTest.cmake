@@ -3,6 +3,10 @@
 #   add_room_test(registry eviction_test.cpp model_registry_test.cpp)
 #     One GoogleTest program for a room; each test carries the room's name as its label (ctest -L registry).
 #
+#   add_fault_test(memory allocator_fault_test.cpp)
+#     On Linux, one more program for a room, whose system calls can be made to fail or to be the last
+#     (testing/system_faults.h). Its main() lets it start peers of itself (platform/conformance/peer_process.h).
+#
 #   add_compile_fail_test(handle_needs_a_type handle_needs_a_type.cpp "no matching function")
 #     The file must compile as it is, and must be refused, with a message that the regular expression matches, when
 #     MUST_NOT_COMPILE is defined.
@@ -15,6 +19,31 @@ function(add_room_test room)
   gtest_discover_tests(
     ${target}
     TEST_PREFIX "${room}."
+    DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${room})
+endfunction()
+
+function(add_fault_test room)
+  if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    return()
+  endif()
+  set(target remotemedia_${room}_fault_test)
+  set(tests "${PROJECT_SOURCE_DIR}/tests/cpp")
+  set(peer "${tests}/platform/conformance/peer")
+  add_executable(${target} ${ARGN} "${tests}/testing/system_faults.cpp" "${tests}/testing/thread_sanitizer.cpp"
+                           "${peer}_main.cpp" "${peer}_process.cpp" "${peer}_process_linux.cpp")
+  target_include_directories(${target} PRIVATE "${tests}")
+  target_link_libraries(${target} PRIVATE remotemedia_${room} GTest::gmock GTest::gtest)
+  # Each has its wrapper in system_faults.cpp.
+  set(calls
+      accept4 bind chmod close connect eventfd fchmod fcntl flock fstat fstatfs ftruncate getentropy getrlimit
+      getsockopt listen lstat madvise memfd_create mincore mkdir mmap munmap open poll preadv2 process_vm_readv read
+      readlink recvmsg rename sendmsg setsockopt shutdown socket socketpair stat syscall unlink write)
+  list(TRANSFORM calls PREPEND "LINKER:--wrap=")
+  target_link_options(${target} PRIVATE ${calls})
+  gtest_discover_tests(
+    ${target}
+    TEST_PREFIX "${room}.faults."
     DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${room})
 endfunction()

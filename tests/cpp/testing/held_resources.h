@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a process holds of the system, as /proc tells it, so that a test can see that all of it was given back.
+//
+//     const HeldResources before = HeldResources::now();
+//     ...
+//     EXPECT_EQ(HeldResources::now(), before);
+//
+// Linux only.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace remotemedia::testing {
+
+struct HeldResources {
+  std::vector<std::string> descriptors;  ///< What each refers to.
+  std::vector<std::string> mappings;     ///< Of files that are shared, and of addresses that are only reserved.
+
+  static HeldResources now();
+  bool operator==(const HeldResources&) const = default;
+};
+
+inline HeldResources HeldResources::now() {
+  HeldResources held;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::filesystem::path target = std::filesystem::read_symlink(entry.path(), gone);
+    if (gone || target.native().find("/proc/") == 0) continue;  // that of this loop
+    held.descriptors.push_back(target.string());
+  }
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const std::size_t mode = line.find(' ') + 1;
+    const std::string path = line.find('/') == std::string::npos ? "" : line.substr(line.find('/'));
+    const bool shared = line[mode + 3] == 's';
+    const bool reserved = line.compare(mode, 4, "---p") == 0 && path.empty();
+    if (shared || reserved) held.mappings.push_back(line.substr(0, mode + 4) + " " + path);
+  }
+  std::sort(held.descriptors.begin(), held.descriptors.end());
+  return held;
+}
+
+inline std::ostream& operator<<(std::ostream& out, const HeldResources& held) {
+  for (const std::string& one : held.descriptors) out << "\n  " << one;
+  for (const std::string& one : held.mappings) out << "\n  " << one;
+  return out;
+}
+
+/// Bytes of shared memory on this machine, of all processes.
+inline std::size_t shared_memory_of_machine() {
+  std::ifstream lines("/proc/meminfo");
+  for (std::string word; lines >> word;) {
+    std::size_t kilobytes = 0;
+    if (word == "Shmem:" && lines >> kilobytes) return kilobytes * 1024;
+  }
+  return 0;
+}
+
+}  // namespace remotemedia::testing
