@@ -89,6 +89,7 @@ class REMOTEMEDIA_API DescriptorChannel {
 
  private:
   friend class ChannelListener;
+  friend class PeerWatch;
   explicit DescriptorChannel(std::unique_ptr<Impl> impl) noexcept;
 
   std::unique_ptr<Impl> impl_;
