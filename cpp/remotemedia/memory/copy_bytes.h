@@ -13,7 +13,8 @@ namespace remotemedia {
 /// From this size on copies do not go through the cache.
 inline constexpr std::size_t kStreamingCopyBytes = std::size_t{8} << 20;
 
-/// As std::memcpy, but 0 bytes may be copied from and to anywhere. What was written is visible to whoever is told afterwards, by whatever means.
+/// As std::memcpy, but 0 bytes may be copied from and to anywhere. What was written is visible to whoever is told
+/// afterwards, by whatever means.
 REMOTEMEDIA_API void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
 
 }  // namespace remotemedia

@@ -21,6 +21,7 @@
 #include <optional>
 #include <string_view>
 
+#include "remotemedia/base/error.h"
 #include "remotemedia/base/export.h"
 #include "remotemedia/memory/allocator_config.h"
 #include "remotemedia/memory/allocator_metrics.h"

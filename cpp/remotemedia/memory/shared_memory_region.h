@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "remotemedia/base/clock.h"
+#include "remotemedia/base/error.h"
 #include "remotemedia/base/export.h"
 #include "remotemedia/memory/memory_block.h"
 

@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include "remotemedia/base/error.h"
 #include "remotemedia/base/export.h"
 #include "remotemedia/tensor/dlpack_abi.h"
 #include "remotemedia/tensor/tensor_buffer.h"

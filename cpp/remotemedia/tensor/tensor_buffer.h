@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "remotemedia/base/clock.h"
+#include "remotemedia/base/error.h"
 #include "remotemedia/base/export.h"
 #include "remotemedia/memory/memory_block.h"
 #include "remotemedia/memory/shared_memory_allocator.h"
