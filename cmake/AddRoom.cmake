@@ -5,11 +5,12 @@
 #   add_room(NAME registry
 #            SOURCES model_registry.cpp
 #            HEADERS model_registry.h
-#            USES base platform)
+#            USES base platform
+#            LINKS ntdll)
 #
 # HEADERS are the public ones: they are installed, and each must compile alone. USES names the rooms that this one may
-# call; nothing else is linked to its tests. Sources that end in _linux, _macos, _windows or _posix are taken on that system
-# only, and one that ends in _std where none of those is taken in its place.
+# call; nothing else is linked to its tests. LINKS names libraries of the system. Sources that end in _linux, _macos,
+# _windows or _posix are taken on that system only, and one that ends in _std where none of those is taken in its place.
 
 find_package(Threads REQUIRED)
 
@@ -34,7 +35,7 @@ function(sources_of_this_system result)
 endfunction()
 
 function(add_room)
-  cmake_parse_arguments(PARSE_ARGV 0 ROOM "" "NAME" "SOURCES;HEADERS;USES")
+  cmake_parse_arguments(PARSE_ARGV 0 ROOM "" "NAME" "SOURCES;HEADERS;USES;LINKS")
   if(ROOM_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "add_room(${ROOM_NAME}): unknown arguments ${ROOM_UNPARSED_ARGUMENTS}")
   endif()
@@ -61,7 +62,8 @@ function(add_room)
     target_compile_definitions(${target} ${scope} REMOTEMEDIA_SHARED_BUILD)
   endif()
   list(TRANSFORM ROOM_USES PREPEND remotemedia_)
-  target_link_libraries(${target} ${scope} ${ROOM_USES} Threads::Threads)
+  target_link_libraries(${target} ${scope} ${ROOM_USES} ${ROOM_LINKS} Threads::Threads)
+  set_property(GLOBAL APPEND PROPERTY REMOTEMEDIA_ROOM_LINKS ${ROOM_LINKS})
 
   list(TRANSFORM ROOM_HEADERS PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
   set_property(GLOBAL APPEND PROPERTY REMOTEMEDIA_ROOM_HEADERS ${ROOM_HEADERS})

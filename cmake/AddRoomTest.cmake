@@ -11,6 +11,12 @@
 #     The file must compile as it is, and must be refused, with a message that the regular expression matches, when
 #     MUST_NOT_COMPILE is defined.
 
+# Tests that run under an emulator are asked for their names when they run, not when they are built.
+set(discovery POST_BUILD)
+if(CMAKE_CROSSCOMPILING)
+  set(discovery PRE_TEST)
+endif()
+
 function(add_room_test room)
   set(target remotemedia_${room}_test)
   add_executable(${target} ${ARGN} "${PROJECT_SOURCE_DIR}/tests/cpp/testing/thread_sanitizer.cpp")
@@ -19,6 +25,7 @@ function(add_room_test room)
   gtest_discover_tests(
     ${target}
     TEST_PREFIX "${room}."
+    DISCOVERY_MODE ${discovery}
     DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${room})
 endfunction()

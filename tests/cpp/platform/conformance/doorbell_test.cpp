@@ -30,9 +30,9 @@ TEST(DoorbellTest, IsSilentUntilItIsRung) {
   EXPECT_FALSE(bell.wait(now()));
 }
 
-TEST(DoorbellTest, AMillionRingsThatNobodyHearsAreOneAndNeverWait) {
+TEST(DoorbellTest, AHundredThousandRingsThatNobodyHearsAreOneAndNeverWait) {
   Doorbell bell = Doorbell::create();
-  for (int i = 0; i < 1'000'000; ++i) bell.ring();
+  for (int i = 0; i < 100'000; ++i) bell.ring();
   EXPECT_TRUE(bell.wait(now()));
   EXPECT_FALSE(bell.wait(now()));
   bell.ring();
