@@ -50,6 +50,11 @@ std::shared_ptr<ExportRecord> ExportTable::add(MemoryBlock block, std::span<cons
   return record;
 }
 
+bool ExportTable::openable(const ExportRecord& record) noexcept {
+  MutexLock lock(mutex_);
+  return record.openable_;
+}
+
 std::shared_ptr<ExportRecord> ExportTable::open(const ExportNumber& number, const ExportSecret& secret) noexcept {
   std::shared_ptr<ExportRecord> record;
   MemoryBlock last;

@@ -68,6 +68,8 @@ class ExportTable {
   /// Errors:  platform::OsError; std::bad_alloc.
   std::shared_ptr<ExportRecord> add(MemoryBlock block, std::span<const std::byte> note, bool writable);
 
+  bool openable(const ExportRecord& record) noexcept;
+
   /// Takes a hold for an importer; nullptr if there is no such export or the secret is another.
   std::shared_ptr<ExportRecord> open(const ExportNumber& number, const ExportSecret& secret) noexcept;
 

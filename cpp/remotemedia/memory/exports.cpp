@@ -58,6 +58,10 @@ const std::string& Export::id() const noexcept {
   return state_ != nullptr ? state_->id : none;
 }
 
+bool Export::openable() const noexcept {
+  return state_ != nullptr && state_->made_in == fork_generation() && ExportTable::process().openable(*state_->record);
+}
+
 Export share_with_access(const MemoryBlock& block, std::span<const std::byte> note, platform::Access access) {
   check_exportable(block, note);
   const BrokerName broker = ExportBroker::name_of_running();

@@ -36,6 +36,9 @@ class REMOTEMEDIA_API Export {
   const std::string& id() const noexcept;
   explicit operator bool() const noexcept { return state_ != nullptr; }
 
+  /// Whether the id can be opened still. False for an empty one, and in a forked child for one from before the fork.
+  bool openable() const noexcept;
+
   struct State;
 
  private:

@@ -47,18 +47,25 @@ TensorExports::Ledger& TensorExports::ledger() const {
   return *present;
 }
 
-std::string TensorExports::in_place() const {
+Export TensorExports::kept() const {
   Ledger* const present = ledger_.load(std::memory_order_acquire);
   if (present == nullptr) return {};
   MutexLock lock(present->mutex);
-  return present->in_place ? present->in_place.id() : std::string();
+  return present->in_place;
+}
+
+std::string TensorExports::in_place() const {
+  const Export found = kept();
+  return found.openable() ? found.id() : std::string();
 }
 
 std::string TensorExports::keep_in_place(Export made) const {
+  const Export found = kept();
+  if (found.openable()) return found.id();
   Ledger& ledger = this->ledger();
   MutexLock lock(ledger.mutex);
-  if (!ledger.in_place) std::swap(ledger.in_place, made);
-  return ledger.in_place.id();  // `made` goes after the lock, where it was not needed
+  if (ledger.in_place.id() == found.id()) std::swap(ledger.in_place, made);  // else another thread was quicker
+  return ledger.in_place.id();  // the other one goes with `made`, after the lock
 }
 
 std::string TensorExports::keep_snapshot(Export made) const {

@@ -34,6 +34,7 @@ class REMOTEMEDIA_API TensorExports {
  private:
   struct Ledger;
   Ledger& ledger() const;
+  Export kept() const;
 
   mutable std::atomic<Ledger*> ledger_{nullptr};
 };
