@@ -13,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "remotemedia/platform/call_posix.h"
 #include "remotemedia/platform/machine.h"
@@ -37,12 +36,20 @@ std::byte* map_whole(int descriptor, std::size_t size, int protection, void* at)
 }
 
 /// Bytes in [data, data + size) that no process has touched yet.
-std::size_t absent_bytes(std::byte* data, std::size_t size) {
+std::size_t absent_bytes(std::byte* data, std::size_t size) noexcept {
+  constexpr std::size_t kPages = 4096;  // at a time
+  std::array<unsigned char, kPages> present{};
   const std::size_t page = page_bytes();
-  std::vector<unsigned char> present(size / page);
-  if (mincore(data, size, present.data()) != 0) return size;
-  const auto absent = std::count_if(present.begin(), present.end(), [](unsigned char one) { return (one & 1) == 0; });
-  return static_cast<std::size_t>(absent) * page;
+  std::size_t absent = 0;
+  for (std::size_t done = 0; done < size;) {
+    const std::size_t part = std::min(kPages * page, size - done);
+    if (mincore(data + done, part, present.data()) != 0) return size;
+    const auto end = present.begin() + static_cast<std::ptrdiff_t>(part / page);
+    absent += page * static_cast<std::size_t>(
+                         std::count_if(present.begin(), end, [](unsigned char one) { return (one & 1U) == 0; }));
+    done += part;
+  }
+  return absent;
 }
 
 /// A control group that runs full ends processes instead of refusing pages, so it is asked before.
@@ -116,9 +123,10 @@ Mapping::~Mapping() {
 void Mapping::populate() {
   const int advice = access_ == Access::read_write ? kPopulateWrite : kPopulateRead;
   const std::string what = "have all of " + std::to_string(size_) + " bytes of shared memory present";
+  check_room(data_, size_, what);
   for (std::size_t done = 0; done < size_;) {
     const std::size_t step = std::min(kStep, size_ - done);
-    check_room(data_ + done, step, what);
+    if (done != 0) check_room(data_ + done, step, what);  // others take memory too
     if (!populate_range(data_ + done, step, advice)) throw_os_error("madvise", what);
     done += step;
   }
