@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import memory_tables as tables
+from benchmarks.page import shown
 from benchmarks.rounds import Round, measure_in_rounds, run_cpp
 from benchmarks.target import Control, Target, TargetGroup, judge
 from benchmarks.target_tables import show_others, show_targets
@@ -170,7 +171,7 @@ GROUPS = {
 
 def measure(parts: Sequence[str], rounds: int, attempts: int, patience_seconds: float) -> dict[str, Any]:
     """Measures, prints tables and returns everything for the JSON file."""
-    result: dict[str, Any] = {}
+    result: dict[str, Any] = {"tables": {}}
     timed = [part for part in parts if part in TIMED]
     if timed:
         choice = f"^({'|'.join(TIMED[part] for part in timed)})/"
@@ -180,19 +181,23 @@ def measure(parts: Sequence[str], rounds: int, attempts: int, patience_seconds: 
             attempts,
             patience_seconds,
         )
-        groups = [group for part in timed for group in GROUPS[part]]
-        judged = [judge(measured, target) for group in groups for target in group.targets]
-        show_targets(groups, judged, measured)
-        show_others(measured, {verdict.target.arm for verdict in judged})
+        judged = {
+            part: [judge(measured, target) for group in GROUPS[part] for target in group.targets] for part in timed
+        }
+        for part in timed:
+            with shown(part, result["tables"]):
+                show_targets(GROUPS[part], judged[part], measured)
+        show_others(measured, {verdict.target.arm for verdicts in judged.values() for verdict in verdicts})
         result["timed"] = {
             "rounds": measured.clean,
             "thrown_away": measured.thrown_away,
-            "targets": [asdict(verdict) for verdict in judged],
+            "targets": [asdict(verdict) for verdicts in judged.values() for verdict in verdicts],
         }
     if "counts" in parts:
         result["counts"] = {name: row for part in COUNTED for name, row in _count(part).items()}
-        tables.show_counts(result["counts"])
-        tables.show_copies(result["counts"])
+        with shown("counts", result["tables"]):
+            tables.show_counts(result["counts"])
+            tables.show_copies(result["counts"])
     return result
 
 

@@ -21,6 +21,14 @@ PRINTED = {
         "40000000 bytes needed, 20000000 could be free; held: bert@cpu carla@cpu\n"
         "in memory: anna@cpu carla@cpu\n"
     ),
+    "hand_over": (
+        "parent: (1080, 1920, 3), shared_memory, checksum 793152000\n"
+        "parent: session 'camera-1' has 6220800 bytes in use of a quota of 16000000 and asks for 24883200 more:"
+        " let blocks go, or raise per_session_quota_bytes\n"
+        "child: (1080, 1920, 3), shared_memory, read-only, checksum 793152000\n"
+        "parent: has let go, 6220800 bytes in use\n"
+        "child: still checksum 793152000\n"
+    ),
 }
 
 

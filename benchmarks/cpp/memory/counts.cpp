@@ -37,9 +37,11 @@ struct Counts {
   double calls = 0;
 };
 
-/// Of each of `operations` operations.
+/// Of each of `operations` operations. The first one comes before system calls are stopped: a thread that it starts
+/// would not survive that.
 template <class Operation>
 Counts count(std::uint64_t operations, Operation operation) {
+  operation();
   count_system_calls();
   for (std::uint64_t i = 0; i < operations / 10 + 2; ++i) operation();
   const double faults = thread_minor_faults();
