@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ExportPeers: processes that export and import, with a run directory of their own.
+
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>  // NOLINT: mkdtemp
+
+#include <cstddef>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "memory/blocks_of_a_segment.h"
+#include "remotemedia/memory/export_id.h"
+#include "testing/program.h"
+
+namespace remotemedia::testing {
+
+/// A process that runs export_peer_main.cpp.
+class ExportPeer : public Program {
+ public:
+  explicit ExportPeer(const std::filesystem::path& folder)
+      : Program({REMOTEMEDIA_EXPORT_PEER}, {"XDG_RUNTIME_DIR=" + folder.string(), "TMPDIR=" + folder.string()}) {}
+
+  std::string export_block(std::size_t bytes, unsigned seed) {
+    return ask("export " + std::to_string(bytes) + " " + std::to_string(seed));
+  }
+  std::string import(const std::string& id, int milliseconds = 10'000) {
+    return ask("import " + id + " " + std::to_string(milliseconds));
+  }
+};
+
+class ExportPeersTest : public ::testing::Test {
+ protected:
+  ExportPeersTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "rm-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+  }
+  ~ExportPeersTest() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  /// What a process that exports under `id` listens at.
+  std::filesystem::path address_of(const std::string& id) const {
+    return folder_ / "remotemedia" / ("exports-" + id.substr(4, 16));
+  }
+
+  std::set<std::string> addresses() const {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "remotemedia")) {
+      names.insert(entry.path().filename());
+    }
+    return names;
+  }
+
+  /// What import() answers for `bytes` filled with `seed`.
+  static std::string sum_of(std::size_t bytes, unsigned seed) {
+    std::vector<std::byte> memory(bytes);
+    fill_with(memory, seed);
+    return std::to_string(checksum_of(memory));
+  }
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace remotemedia::testing
