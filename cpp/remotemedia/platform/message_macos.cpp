@@ -30,7 +30,7 @@ constexpr std::size_t kMostBytes = sizeof(MessageHeader) + kMaxMessageBytes;
 /// nobody would know its number.
 constexpr std::size_t kControlBytes = 4096;
 
-/// Room for some messages; a send begins only where the largest fits.
+/// Room for some messages. A socket is ready to be written where the largest fits, and takes all of it or nothing.
 void size_queue(int socket) {
   const int queue = 4 * kMostBytes;
   const int largest = kMostBytes + CMSG_SPACE(kMostHandleBytes);
@@ -108,9 +108,6 @@ class Outgoing {
 
 bool peer_is_gone(int error) noexcept { return error == EPIPE || error == ECONNRESET || error == ENOTCONN; }
 
-/// EMSGSIZE is what this system says where the control data alone do not fit into what is left.
-bool queue_is_full(int error) noexcept { return error == EAGAIN || error == EMSGSIZE; }
-
 bool handles_did_not_fit(int error) noexcept {
   return error == EMSGSIZE || error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
@@ -146,13 +143,14 @@ bool DescriptorChannel::Impl::send(std::span<const std::byte> bytes, std::span<c
   if (!can_send_) return false;
   Outgoing message(bytes, handles);
   while (!message.done()) {
-    if (message.send_to(descriptor(socket)) >= 0) continue;
+    // Ready to be written means that there is room for the largest message: a queue is full for all or for none.
+    if (!wait_for_event(descriptor(socket), POLLOUT, deadline)) {
+      if (message.begun()) shutdown(descriptor(socket), SHUT_RDWR);  // what follows would be read as its rest
+      return false;
+    }
+    if (message.send_to(descriptor(socket)) >= 0 || errno == EAGAIN) continue;
     if (peer_is_gone(errno)) return false;
-    if (!queue_is_full(errno))
-      throw_os_error("sendmsg", "send a message of " + std::to_string(bytes.size()) + " bytes");
-    if (wait_for_event(descriptor(socket), POLLOUT, deadline)) continue;
-    if (message.begun()) shutdown(descriptor(socket), SHUT_RDWR);  // what follows would be read as its rest
-    return false;
+    throw_os_error("sendmsg", "send a message of " + std::to_string(bytes.size()) + " bytes");
   }
   return true;
 }
