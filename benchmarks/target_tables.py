@@ -23,6 +23,10 @@ def _target_row(group: TargetGroup, verdict: Verdict, measured: Rounds) -> list[
 
     median = "disturbed" if ns is None else told(ns.median)
     ends = [] if ns is None else [told(ns.least), told(ns.most)]
+    ratios = [
+        _ratio(control, ratio) if control.arm in measured.names else ""
+        for control, ratio in zip(target.controls, verdict.ratios, strict=True)
+    ]
     return [
         target.what,
         median,
@@ -30,10 +34,8 @@ def _target_row(group: TargetGroup, verdict: Verdict, measured: Rounds) -> list[
         TO.join(reversed(ends) if group.unit == "GB/s" else ends),
         "" if verdict.p99_ns is None else told(verdict.p99_ns.median),
         f"{verdict.clean} of {verdict.clean + verdict.thrown_away}",
-        *(
-            _ratio(control, ratio) if control.arm in measured.names else ""
-            for control, ratio in zip(target.controls, verdict.ratios, strict=True)
-        ),
+        *ratios,
+        *[""] * (len(group.controls) - len(ratios)),
     ]
 
 
