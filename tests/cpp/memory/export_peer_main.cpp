@@ -14,6 +14,7 @@
 //     cycle ID TIMES                 imports and lets go, TIMES times
 //     counts                         descriptors and mappings of shared memory that this process has
 //     call ADDRESS TIMES             makes connections; how many are answered
+//     fork                           leaves a child behind, which ends with whoever talks to this process
 //     as_nobody ADDRESS ID           becomes another user, tries the address, then the id: what became of each
 
 #include <unistd.h>
@@ -77,6 +78,7 @@ class Peer {
     if (verb == "cycle") return cycle(word(1), number(2));
     if (verb == "counts") return counts();
     if (verb == "call") return call(word(1), number(2));
+    if (verb == "fork") return leave_a_child();
     if (verb == "as_nobody") return as_nobody(word(1), word(2));
     return "what?";
   }
@@ -157,6 +159,15 @@ class Peer {
     platform::Message message;
     return channel.send(bytes_of(request), {}, soon()) &&
            channel.receive(message, soon()) == platform::DescriptorChannel::Received::message;
+  }
+
+  static std::string leave_a_child() {
+    if (fork() != 0) return "forked";
+    char nothing = 0;
+    close(STDOUT_FILENO);
+    while (read(STDIN_FILENO, &nothing, 1) > 0) {
+    }
+    _exit(0);
   }
 
   std::string as_nobody(const std::string& address, const std::string& id) {
