@@ -20,4 +20,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
-set(CMAKE_CROSSCOMPILING_EMULATOR wine)
+# Wine keeps to a folder of the build, starts no desktop and installs nothing.
+set(CMAKE_CROSSCOMPILING_EMULATOR
+    env -u DISPLAY "WINEPREFIX=${CMAKE_BINARY_DIR}/wine" WINEDEBUG=-all
+    "WINEDLLOVERRIDES=mscoree,mshtml,winemenubuilder.exe=" wine)

@@ -44,7 +44,7 @@ std::wstring user_of(HANDLE process) {
 
 std::wstring only_this_user() {
   const std::wstring user = user_of(GetCurrentProcess());
-  return L"O:" + user + L"D:P(A;OICI;GA;;;" + user + L")";
+  return L"O:" + user + L"D:P(A;OICI;FA;;;" + user + L")";
 }
 
 }  // namespace remotemedia::platform
