@@ -20,7 +20,7 @@ ICEORYX_PROGRAM = "build/release/benchmarks/cpp/memory_iceoryx_bench"
 COUNTS_PROGRAM = "build/release/benchmarks/cpp/memory_counts"
 
 TIMED = {"handoff": "handoff", "copy": "copy", "allocate": "allocate", "ids": "id|session"}
-COUNTED = ("handoff", "packet", "allocate", "copy", "export")
+COUNTED = ("handoff", "packet", "allocate", "copy", "ids", "export")
 PARTS = (*TIMED, "counts")
 USUAL_PARTS = PARTS
 ROUNDS, ATTEMPTS, PATIENCE_SECONDS = 5, 7, 5.0

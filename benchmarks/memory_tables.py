@@ -8,10 +8,24 @@ NONE_ALLOWED = ("handoff/tensor", "allocate/")
 """Operations that must do without page faults and system calls, by the beginning of their names."""
 
 
+WORDS = {
+    "handoff/tensor": "10 MiB handed over, 4 KiB back",
+    "handoff/packet": "control: unix packets of 8 bytes there and back",
+    "allocate/256": "256 bytes allocated and given back",
+    "allocate/10485760": "10 MiB allocated and given back",
+    "copy/block": "10 MiB allocated, copied to, given back",
+    "copy/fresh_memfd": "control: 10 MiB copied to a fresh memfd",
+    "id/to_shared_memory": "to_shared_memory of a tensor in shared memory",
+    "id/from_shared_memory": "from_shared_memory where its segment is mapped already",
+    "export/in_place": "of a tensor in shared memory",
+    "export/from_the_heap": "of a tensor on the heap",
+}
+
+
 def show_counts(counts: Round) -> None:
     rows = [
         [
-            name,
+            WORDS[name],
             f"{row['operations']:,.0f}",
             _each(name, row, "faults"),
             _each(name, row, "system_calls"),
@@ -31,13 +45,13 @@ def _each(name: str, row: dict[str, float], counter: str) -> str:
     value = row[counter]
     if not name.startswith(NONE_ALLOWED):
         return f"{value:g}"
-    return f"{value:g}" + (" met" if value == 0 else " MISSED")
+    return f"{value:g}" + (", met" if value == 0 else ", MISSED")
 
 
 def show_copies(counts: Round) -> None:
     rows = [
         [
-            name,
+            WORDS[name],
             f"{row['bytes']:,.0f}",
             f"{row['copied_bytes'] / row['bytes']:g}",
             f"{row['private_bytes_of_opening']:,.0f}",

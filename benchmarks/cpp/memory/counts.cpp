@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -136,6 +137,8 @@ void count_packets() {
 
 void count_allocations() {
   SharedMemoryAllocator allocator({.heap_fallback = false});
+  { const MemoryBlock first = allocator.allocate(256, "camera-1"); }
+  while (allocator.metrics().regions_active < 2) std::this_thread::yield();  // the spare segment is being made
   for (const std::size_t bytes : {std::size_t{256}, kBytes}) {
     const Counts counts = count(kHandoffs, [&] {
       const MemoryBlock block = allocator.allocate(bytes, "camera-1");
@@ -164,6 +167,30 @@ void count_copies() {
 
 // By id
 // ----------------------------------------------------------------------------------------------------------------
+
+constexpr std::uint64_t kIds = 1'000;
+
+/// Opens one id again and again, while it has the tensor open.
+void open_counted(Wire& wire) {
+  const std::string id = wire.receive_text();
+  const TensorBuffer kept = TensorBuffer::from_shared_memory(id);
+  send(wire, count(kIds, [&] { TensorBuffer::from_shared_memory(id); }));
+}
+const PeerRole open_role("open_counted", open_counted);
+
+void count_ids() {
+  SharedMemoryAllocator allocator({.heap_fallback = false});
+  Peer peer("open_counted", Peer::Cpu::any);
+  const Dims shape{4096};
+  const TensorBuffer kept = TensorBuffer::allocate(shape, DataType::uint8, allocator);
+  peer.wire().send(kept.to_shared_memory());
+  const Counts theirs = receive_counts(peer.wire());
+  print("id/to_shared_memory", kIds, count(kIds, [&] {
+          const TensorBuffer tensor = TensorBuffer::allocate(shape, DataType::uint8, allocator);
+          benchmark::DoNotOptimize(tensor.to_shared_memory().size());
+        }));
+  print("id/from_shared_memory", kIds, theirs);
+}
 
 /// Private bytes of this process that are in memory.
 double private_bytes() {
@@ -226,16 +253,15 @@ int main(int argc, char** argv) {
   using namespace remotemedia::bench;
   if (was_peer(argc, argv)) return 0;
   // One a process: who counts its system calls passes that on to whatever it starts, the next peer too.
-  const std::map<std::string_view, void (*)()> parts{{"handoff", count_handoffs},
-                                                     {"packet", count_packets},
-                                                     {"allocate", count_allocations},
-                                                     {"copy", count_copies},
-                                                     {"export", count_copied_bytes}};
+  const std::map<std::string_view, void (*)()> parts{
+      {"handoff", count_handoffs}, {"packet", count_packets}, {"allocate", count_allocations},
+      {"copy", count_copies},      {"ids", count_ids},        {"export", count_copied_bytes}};
   const auto part = parts.find(argc == 2 ? argv[1] : "");
   if (part == parts.end()) {
-    std::cerr << "usage: memory_counts handoff|packet|allocate|copy|export\n";
+    std::cerr << "usage: memory_counts handoff|packet|allocate|copy|ids|export\n";
     return 2;
   }
+  std::cout.precision(12);
   part->second();
   std::cout << "\n]\n";
   return 0;
