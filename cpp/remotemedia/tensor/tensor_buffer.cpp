@@ -76,7 +76,7 @@ TensorBuffer& TensorBuffer::operator=(TensorBuffer other) noexcept {
 }
 
 TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype) {
-  TensorLayout layout = row_major(shape, dtype);
+  TensorLayout layout{dtype, shape, row_major_strides(shape)};
   MemoryBlock block = allocate_heap_block(static_cast<std::size_t>(checked(layout).nbytes));
   std::byte* const data = block.data();
   return {std::move(block), data, std::move(layout), Device{}, false};
@@ -84,7 +84,7 @@ TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype) {
 
 TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype, SharedMemoryAllocator& allocator,
                                     std::string_view session) {
-  TensorLayout layout = row_major(shape, dtype);
+  TensorLayout layout{dtype, shape, row_major_strides(shape)};
   MemoryBlock block = allocator.allocate(static_cast<std::size_t>(checked(layout).nbytes), session);
   std::byte* const data = block.data();
   return {std::move(block), data, std::move(layout), Device{}, false};

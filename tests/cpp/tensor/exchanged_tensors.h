@@ -18,8 +18,8 @@
 namespace remotemedia::testing {
 
 inline constexpr std::string_view kTensorNames[] = {
-    "whole",     "column",   "reversed", "transposed", "repeated",      "scalar",  "none",
-    "many_axes", "bfloat16", "boolean",  "heap",       "heap_reversed", "foreign",
+    "whole",     "column",   "reversed", "transposed", "repeated",      "scalar", "none",
+    "many_axes", "bfloat16", "boolean",  "heap",       "heap_reversed", "odd",    "foreign",
 };
 
 inline TensorBuffer counted(TensorBuffer tensor) {
@@ -42,6 +42,9 @@ inline TensorBuffer named_tensor(std::string_view name, SharedMemoryAllocator& a
   if (name == "boolean") return TensorBuffer::allocate({0}, DataType::boolean, allocator);
   if (name == "heap") return counted(TensorBuffer::allocate({7}, DataType::float64));
   if (name == "heap_reversed") return counted(TensorBuffer::allocate({4, 7}, DataType::int16)).slice(1, {.step = -3});
+  if (name == "odd") {
+    return counted(TensorBuffer::view_of(allocator.allocate(64), 3, row_major({4}, DataType::int32)));
+  }
   if (name == "foreign") {
     const auto memory = std::make_shared<std::string>("some bytes of somebody else");
     return TensorBuffer::from_foreign(memory->data() + 5, {5}, DataType::uint8, memory, true);
