@@ -108,6 +108,7 @@ class AllocatorCore {
   void charge(Growth& growth) REMOTEMEDIA_REQUIRES(mutex_);
   Step next_step(Growth& growth) REMOTEMEDIA_EXCLUDES(mutex_);
   Step reserve_segment(Growth& growth) REMOTEMEDIA_REQUIRES(mutex_);
+  void want_spares_of(std::size_t bytes) noexcept REMOTEMEDIA_REQUIRES(mutex_);
   bool has_usual_segment(const Session& session) const noexcept REMOTEMEDIA_REQUIRES(mutex_);
   void adopt(Session& session, SegmentList& made) REMOTEMEDIA_REQUIRES(mutex_);
   void stop_growing(Growth& growth) noexcept REMOTEMEDIA_REQUIRES(mutex_);

@@ -111,8 +111,7 @@ AllocatorCore::Step AllocatorCore::reserve_segment(Growth& growth) {
     changed_.wait(mutex_);
     return {};
   }
-  if (first) first_segments_wanted_ = true;
-  if (bytes == config_.segment_bytes) later_segments_wanted_ = true;
+  want_spares_of(bytes);
   const std::size_t left = budget_bytes_ - std::min(budget_bytes_, reserved_bytes_);
   const std::size_t largest_spare = bytes > left ? RangeAllocator::kMostBytes : bytes;
   if (take_spare(bytes > left ? pages_needed : bytes, largest_spare, growth.made)) {
@@ -138,6 +137,12 @@ AllocatorCore::Step AllocatorCore::reserve_segment(Growth& growth) {
     growth.announced = true;
   }
   return {.kind = Step::Kind::make_segment, .bytes = bytes};
+}
+
+void AllocatorCore::want_spares_of(std::size_t bytes) noexcept {
+  const bool first = bytes == config_.first_segment_bytes && !std::exchange(first_segments_wanted_, true);
+  const bool later = bytes == config_.segment_bytes && !std::exchange(later_segments_wanted_, true);
+  if (first || later) wake_.notify_all();
 }
 
 bool AllocatorCore::has_usual_segment(const Session& session) const noexcept {
