@@ -70,6 +70,7 @@ class AllocatorCore {
     std::size_t bytes = 0;
     Session* session = nullptr;     ///< Charged with the block.
     bool announced = false;         ///< session->growing is ours.
+    bool making_room = false;       ///< Counted in making_room_.
     std::size_t entered_bytes = 0;  ///< In reserved_bytes_, for a segment that is being made or is `made`.
     SegmentList made{};             ///< Shown to nobody yet.
   };
@@ -111,6 +112,7 @@ class AllocatorCore {
   void want_spares_of(std::size_t bytes) noexcept REMOTEMEDIA_REQUIRES(mutex_);
   bool has_usual_segment(const Session& session) const noexcept REMOTEMEDIA_REQUIRES(mutex_);
   void adopt(Session& session, SegmentList& made) REMOTEMEDIA_REQUIRES(mutex_);
+  void make_room(Growth& growth) noexcept REMOTEMEDIA_REQUIRES(mutex_);
   void stop_growing(Growth& growth) noexcept REMOTEMEDIA_REQUIRES(mutex_);
   bool take_spare(std::size_t least, std::size_t most, SegmentList& into) noexcept REMOTEMEDIA_REQUIRES(mutex_);
   std::size_t unused_bytes() const noexcept REMOTEMEDIA_REQUIRES(mutex_);
@@ -152,6 +154,7 @@ class AllocatorCore {
   bool first_segments_wanted_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  // spare ones of either size, once there was need
   bool later_segments_wanted_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
   bool spares_refused_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  // by the system, since the last cleanup
+  std::size_t making_room_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;  // who gives something back to get a segment himself
   bool upkeep_started_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
 
   std::size_t reserved_bytes_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;

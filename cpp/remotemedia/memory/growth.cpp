@@ -66,6 +66,7 @@ void AllocatorCore::charge(Growth& growth) {
 AllocatorCore::Step AllocatorCore::next_step(Growth& growth) {
   MutexLock lock(mutex_);
   for (;;) {
+    if (std::exchange(growth.making_room, false)) --making_room_;
     if (growth.session != nullptr && growth.session->closed) {  // closed meanwhile: the name begins anew
       stop_growing(growth);
       --growth.session->pending;
@@ -120,12 +121,14 @@ AllocatorCore::Step AllocatorCore::reserve_segment(Growth& growth) {
   }
   if (pages_needed > left) {
     if (pages_needed <= left + unused_bytes()) {
+      make_room(growth);
       SegmentList unused;
       take_spares(pages_needed - left, unused);
       take_empty(pages_needed - left, unused);
       return {.kind = Step::Kind::let_go, .leaving = leave(unused)};
     }
     if (leaving_bytes_ == 0) return {.kind = Step::Kind::fall_back, .reason = "budget"};
+    make_room(growth);
     changed_.wait(mutex_);
     return {};
   }
@@ -155,6 +158,11 @@ void AllocatorCore::adopt(Session& session, SegmentList& made) {
   OwnedSegment& segment = made.front();
   segment.first = session.ranges.add_space(&segment, kSegmentHeaderBytes, segment.bytes() - kSegmentHeaderBytes);
   session.segments.splice(session.segments.end(), made);
+}
+
+/// Until its next step nobody makes spare segments of what becomes free.
+void AllocatorCore::make_room(Growth& growth) noexcept {
+  if (!std::exchange(growth.making_room, true)) ++making_room_;
 }
 
 void AllocatorCore::stop_growing(Growth& growth) noexcept {
@@ -249,6 +257,7 @@ void AllocatorCore::abandon(Growth& growth) noexcept {
   Leaving of_session;
   {
     MutexLock lock(mutex_);
+    if (growth.making_room) --making_room_;
     stop_growing(growth);
     if (growth.made.empty()) reserved_bytes_ -= growth.entered_bytes;
     unneeded = leave(growth.made);

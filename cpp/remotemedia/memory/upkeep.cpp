@@ -59,7 +59,7 @@ void AllocatorCore::keep_up() {
 
 /// Of a spare segment to be made now, or 0. Leaves as much as it takes to those who ask.
 std::size_t AllocatorCore::missing_spare_bytes() const noexcept {
-  if (spares_refused_ || budget_bytes_ < reserved_bytes_) return 0;
+  if (spares_refused_ || making_room_ > 0 || budget_bytes_ < reserved_bytes_) return 0;
   const auto missing = [this](std::size_t bytes) REMOTEMEDIA_REQUIRES(mutex_) {
     std::size_t ready = 0;
     for (const OwnedSegment& spare : spares_) ready += spare.bytes() == bytes ? 1 : 0;
