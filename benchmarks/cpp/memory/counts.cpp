@@ -88,7 +88,7 @@ void print(std::string_view name, std::uint64_t operations, const Counts& ours, 
 // Hand-offs
 // ------------------------------------------------------------------------------------------------------------
 
-constexpr std::uint64_t kHandoffs = 1'000'000;
+constexpr std::uint64_t kHandoffs = 200'000;
 constexpr std::uint64_t kPackets = 1'000;
 
 void answer_counted_tensors(Wire& wire) {
@@ -135,16 +135,18 @@ void count_packets() {
 // Memory
 // ---------------------------------------------------------------------------------------------------------------
 
+constexpr std::uint64_t kAllocations = 1'000'000;
+
 void count_allocations() {
   SharedMemoryAllocator allocator({.heap_fallback = false});
   { const MemoryBlock first = allocator.allocate(256, "camera-1"); }
   while (allocator.metrics().regions_active < 2) std::this_thread::yield();  // the spare segment is being made
   for (const std::size_t bytes : {std::size_t{256}, kBytes}) {
-    const Counts counts = count(kHandoffs, [&] {
+    const Counts counts = count(kAllocations, [&] {
       const MemoryBlock block = allocator.allocate(bytes, "camera-1");
       benchmark::DoNotOptimize(block.data());
     });
-    print("allocate/" + std::to_string(bytes), kHandoffs, counts);
+    print("allocate/" + std::to_string(bytes), kAllocations, counts);
   }
 }
 
