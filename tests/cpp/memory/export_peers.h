@@ -10,8 +10,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <set>
+#include <sstream>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "memory/blocks_of_a_segment.h"
@@ -20,14 +22,21 @@
 
 namespace remotemedia::testing {
 
-/// A process that runs export_peer_main.cpp.
+/// A process that does what export_peer_lines.h knows.
 class ExportPeer : public Program {
  public:
-  explicit ExportPeer(const std::filesystem::path& folder)
-      : Program({REMOTEMEDIA_EXPORT_PEER}, {"XDG_RUNTIME_DIR=" + folder.string(), "TMPDIR=" + folder.string()}) {}
+  explicit ExportPeer(const std::filesystem::path& folder,
+                      const std::vector<std::string>& command = {REMOTEMEDIA_EXPORT_PEER})
+      : Program(command, {"XDG_RUNTIME_DIR=" + folder.string(), "TMPDIR=" + folder.string()}) {}
 
   std::string export_block(std::size_t bytes, unsigned seed) {
     return ask("export " + std::to_string(bytes) + " " + std::to_string(seed));
+  }
+  /// Descriptors, and mappings of shared memory.
+  std::pair<int, int> counts() {
+    std::pair<int, int> counts;
+    std::istringstream(ask("counts")) >> counts.first >> counts.second;
+    return counts;
   }
   std::string import(const std::string& id, int milliseconds = 10'000) {
     return ask("import " + id + " " + std::to_string(milliseconds));

@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,13 +19,6 @@ namespace {
 
 using testing::ExportPeer;
 using ExportsBetweenProcessesTest = testing::ExportPeersTest;
-
-/// Descriptors, and mappings of shared memory.
-std::pair<int, int> counts_of(ExportPeer& peer) {
-  std::pair<int, int> counts;
-  std::istringstream(peer.ask("counts")) >> counts.first >> counts.second;
-  return counts;
-}
 
 TEST_F(ExportsBetweenProcessesTest, AnotherProcessSeesTheSameBytes) {
   ExportPeer exporter(folder());
@@ -138,13 +130,13 @@ TEST_F(ExportsBetweenProcessesTest, ManyBlocksOfASegmentAreOneMappingAndOneDescr
   ExportPeer importer(folder());
   std::vector<std::string> ids;
   for (unsigned i = 0; i < 1000; ++i) ids.push_back(exporter.export_block(1000, i));
-  const auto [descriptors, mappings] = counts_of(importer);
+  const auto [descriptors, mappings] = importer.counts();
   for (unsigned i = 0; i < 1000; ++i) {
     EXPECT_EQ(importer.import(ids[i]), std::to_string(i) + " " + sum_of(1000, i));
   }
-  EXPECT_EQ(counts_of(importer), std::pair(descriptors + 1, mappings + 1));
+  EXPECT_EQ(importer.counts(), std::pair(descriptors + 1, mappings + 1));
   for (unsigned i = 0; i < 1000; ++i) importer.ask("drop " + std::to_string(i));
-  EXPECT_EQ(counts_of(importer), std::pair(descriptors, mappings));
+  EXPECT_EQ(importer.counts(), std::pair(descriptors, mappings));
   for (unsigned i = 0; i < 1000; ++i) exporter.ask("forget " + std::to_string(i));
   EXPECT_EQ(exporter.ask("free"), "free");
 }
@@ -153,14 +145,14 @@ TEST_F(ExportsBetweenProcessesTest, ComingAndGoingLeavesNothing) {
   ExportPeer exporter(folder());
   ExportPeer importer(folder());
   const std::string id = exporter.export_block(1000, 1);
-  const std::string there = exporter.ask("counts");
+  const std::pair<int, int> there = exporter.counts();
   const char* const soak = std::getenv("REMOTEMEDIA_SOAK_ROUNDS");
   const std::string times = soak != nullptr ? soak : "1000";
   importer.ask("cycle " + id + " 1");
-  const std::string here = importer.ask("counts");
+  const std::pair<int, int> here = importer.counts();
   importer.ask("cycle " + id + " " + times);
-  EXPECT_EQ(importer.ask("counts"), here);
-  while (exporter.ask("counts") != there) {  // until it has seen the last hang-up
+  EXPECT_EQ(importer.counts(), here);
+  while (exporter.counts() != there) {  // until it has seen the last hang-up
   }
 }
 

@@ -46,6 +46,7 @@ class Program {
     std::vector<char*> environment;
     for (std::string& setting : settings) environment.push_back(setting.data());
     environment.push_back(nullptr);
+    std::signal(SIGPIPE, SIG_IGN);  // what is said to the dead is lost, and no more
     const int error = posix_spawn(&process_, arguments[0], &actions, nullptr, arguments.data(), environment.data());
     posix_spawn_file_actions_destroy(&actions);
     close(in[0]);
