@@ -2,6 +2,7 @@
 """Shared memory: what is measured and what it has to reach."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -174,6 +175,8 @@ GROUPS = {
 
 def measure(parts: Sequence[str], rounds: int, attempts: int, patience_seconds: float) -> dict[str, Any]:
     """Measures, prints tables and returns everything for the JSON file."""
+    if len(os.sched_getaffinity(0)) < 2:
+        raise SystemExit("two processes that are both awake need two CPUs")
     result: dict[str, Any] = {"tables": {}}
     timed = [part for part in parts if part in TIMED]
     if timed:

@@ -71,7 +71,7 @@ class SharedBlocks {
   const Peer& peer() const { return peer_; }
 
  private:
-  SharedMemoryAllocator allocator_;
+  SharedMemoryAllocator allocator_{{.heap_fallback = false, .spare_segments = 0}};  // none is made meanwhile
   Peer peer_;
   std::vector<MemoryBlock> blocks_;
   std::vector<Export> exports_;

@@ -80,7 +80,7 @@ DescriptorChannel join_channel(Wire& to_parent) {
 
 TensorLink::TensorLink(DescriptorChannel channel, std::size_t bytes)
     : channel_(std::move(channel)),
-      allocator_({.heap_fallback = false}),
+      allocator_({.heap_fallback = false, .spare_segments = 0}),
       tensor_(TensorBuffer::allocate({static_cast<std::int64_t>(bytes)}, DataType::uint8, allocator_)) {
   std::memset(tensor_.mutable_data(), 1, bytes);
   const SharedLocation& location = *tensor_.block().owner()->shared_location();
