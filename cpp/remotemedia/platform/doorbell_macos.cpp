@@ -4,14 +4,13 @@
 // ends, and a ring could block where a peer takes O_NONBLOCK away from the descriptor that both sides share; a datagram
 // to a full queue of this system never waits.
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
+#include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -87,15 +86,10 @@ void Doorbell::ring() noexcept {
 
 bool Doorbell::wait(TimePoint deadline) {
   for (;;) {
-    std::array<char, 16> ring;
+    char ring = 0;
+    const auto take = [&] { return recv(descriptor(handle_), &ring, sizeof ring, MSG_DONTWAIT); };
     int taken = 0;
-    ssize_t bytes = 0;
-    while (taken < kMostRingsTakenAtOnce && (bytes = uninterrupted([&] {
-                                               return ::recv(descriptor(handle_), ring.data(), ring.size(),
-                                                             MSG_DONTWAIT);
-                                             })) >= 0) {
-      ++taken;
-    }
+    while (taken < kMostRingsTakenAtOnce && uninterrupted(take) >= 0) ++taken;
     if (taken > 0) return true;
     if (errno != EAGAIN && errno != EWOULDBLOCK) throw_os_error("recv", "wait at a doorbell");
     if (!wait_for_event(descriptor(handle_), POLLIN, deadline)) return false;
