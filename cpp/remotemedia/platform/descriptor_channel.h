@@ -71,7 +71,7 @@ class REMOTEMEDIA_API DescriptorChannel {
   /// passed first (one in the past: never waits).
   ///
   /// Errors:  protocol_error for a message that is too large, was cut, or whose handles could not all be received (this
-  ///          process is out of handles): what did arrive is closed, and the channel is of no more use. OsError.
+  ///          process is out of handles): what did arrive is closed, and the channel is shut down. OsError.
   Received receive(Message& message, TimePoint deadline);
 
   /// Errors:  OsError.

@@ -23,7 +23,8 @@ class REMOTEMEDIA_API Doorbell {
 
   Doorbell() noexcept = default;
 
-  /// Never blocks, whatever the other side does.
+  /// Never blocks, however often nobody listens. Whoever has been sent the bell could make it block on Linux, by
+  /// setting the handle to blocking and ringing it 2^64 times at once: nobody else can, and nobody by accident.
   ///
   /// Cost:  one system call.
   void ring() noexcept;

@@ -18,7 +18,8 @@ namespace {
 
 constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, since Linux 6.5
 
-/// Of the process behind a socket, whatever has become of its number; nothing, with errno, if the system refuses.
+/// Of the process behind a socket, whatever has become of its number (before Linux 6.5: of who has that number now);
+/// nothing, with errno, if the system refuses.
 OwnedHandle pidfd_of_peer(int socket, std::int64_t process) noexcept {
   int pidfd = -1;
   socklen_t size = sizeof pidfd;

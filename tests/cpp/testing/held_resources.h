@@ -21,6 +21,12 @@
 
 namespace remotemedia::testing {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kReservationsAreOurs = false;  // sanitizers reserve addresses as they go
+#else
+inline constexpr bool kReservationsAreOurs = true;
+#endif
+
 struct HeldResources {
   std::vector<std::string> descriptors;  ///< What each refers to.
   std::vector<std::string> mappings;     ///< Of files that are shared, and of addresses that are only reserved.
@@ -42,7 +48,7 @@ inline HeldResources HeldResources::now() {
     const std::size_t mode = line.find(' ') + 1;
     const std::string path = line.find('/') == std::string::npos ? "" : line.substr(line.find('/'));
     const bool shared = line[mode + 3] == 's';
-    const bool reserved = line.compare(mode, 4, "---p") == 0 && path.empty();
+    const bool reserved = kReservationsAreOurs && line.compare(mode, 4, "---p") == 0 && path.empty();
     if (shared || reserved) held.mappings.push_back(line.substr(0, mode + 4) + " " + path);
   }
   std::sort(held.descriptors.begin(), held.descriptors.end());

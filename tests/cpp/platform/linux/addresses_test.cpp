@@ -96,7 +96,7 @@ TEST(AddressesTest, NoFolderIsMade) {
 
 TEST(AddressesTest, NobodyFindsOneDeaf) {
   const AddressFolder folder;
-  constexpr int kRounds = 300;
+  constexpr int kRounds = 100;
   std::atomic<int> round{0};
   std::jthread caller([&] {
     for (int i = 0; i < kRounds; ++i) {
