@@ -184,6 +184,7 @@ TEST(AllocatorGrowthTest, ItsThreadCleansUpAtTheExactInterval) {
   EXPECT_EQ(allocator.metrics().regions_active, 1U);
   clock.advance(1ns);
   wait_for_regions(allocator, 0);
+  clock.wait_for_sleeps_with_end(clock.sleeps_with_end() + 1);
   (void)allocator.allocate(10, "a");
   clock.advance(10s);
   wait_for_regions(allocator, 0);
@@ -240,6 +241,7 @@ TEST(AllocatorGrowthTest, ItsThreadEndsExpiredExports) {
   block = MemoryBlock();
   one = Export();  // the lease keeps it
   EXPECT_EQ(allocator.session_usage("a"), 10U);
+  clock.wait_for_sleeps_with_end(1);
   clock.advance(10s);
   wait_for_regions(allocator, 0);
   EXPECT_EQ(allocator.session_usage("a"), 0U);
