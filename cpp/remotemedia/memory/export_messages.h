@@ -6,8 +6,8 @@
 //     importer                         broker
 //     open {number, secret, access} →
 //                                    ← opened {hold, where the block lies} note     or refused {reason}
-//     map {hold}                    →                                               if it has not mapped that segment
-//                                    ← mapped {hold} and one handle
+//     map {hold}                    →                                               if it has not mapped that segment:
+//                                    ← mapped {hold} and one handle                 over a connection of its own
 //     release {hold}                →                                               no answer
 
 #pragma once

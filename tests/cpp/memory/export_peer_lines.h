@@ -14,11 +14,13 @@
 //     cycle ID TIMES                 imports and lets go, TIMES times
 //     counts                         descriptors and mappings of shared memory that this process has
 //     call ADDRESS TIMES             makes connections; how many are answered
+//     room N                         has room for N more descriptors
 //     fork                           leaves a child behind, which ends with whoever talks to this process
 //     as_nobody ADDRESS ID           becomes another user, tries the address, then the id: what became of each
 
 #pragma once
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -42,6 +44,7 @@
 #include "remotemedia/memory/shared_memory_region.h"
 #include "remotemedia/platform/descriptor_channel.h"
 #include "remotemedia/platform/monotonic_clock.h"
+#include "remotemedia/platform/owned_handle.h"
 
 namespace remotemedia::testing {
 
@@ -75,6 +78,7 @@ class ExportPeerLines {
     if (verb == "cycle") return cycle(word(1), number(2));
     if (verb == "counts") return counts();
     if (verb == "call") return call(word(1), number(2));
+    if (verb == "room") return make_room(number(1));
     if (verb == "fork") return leave_a_child();
     if (verb == "as_nobody") return as_nobody(word(1), word(2));
     return "what?";
@@ -158,6 +162,16 @@ class ExportPeerLines {
            channel.receive(message, soon()) == platform::DescriptorChannel::Received::message;
   }
 
+  std::string make_room(std::size_t more) {
+    constexpr rlim_t kAll = 200;
+    const rlimit limit{.rlim_cur = kAll, .rlim_max = kAll};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    fillers_.clear();
+    for (int filler = dup(STDIN_FILENO); filler >= 0; filler = dup(STDIN_FILENO)) fillers_.emplace_back(filler);
+    fillers_.resize(fillers_.size() - more);
+    return "done";
+  }
+
   static std::string leave_a_child() {
     if (fork() != 0) return "forked";
     char nothing = 0;
@@ -190,6 +204,7 @@ class ExportPeerLines {
   std::vector<MemoryBlock> imported_;
   std::vector<SharedMemoryRegion> regions_;
   std::vector<platform::DescriptorChannel> channels_;
+  std::vector<platform::OwnedHandle> fillers_;
 };
 
 }  // namespace remotemedia::testing

@@ -156,6 +156,35 @@ TEST_F(ExportsBetweenProcessesTest, ComingAndGoingLeavesNothing) {
   }
 }
 
+TEST_F(ExportsBetweenProcessesTest, AnImporterOutOfDescriptorsLosesNoHold) {
+  ExportPeer exporter(folder());
+  ExportPeer importer(folder());
+  const std::string small = exporter.export_block(1000, 1);
+  const std::string large = exporter.export_block(20 << 20, 2);  // in a segment of its own
+  EXPECT_EQ(importer.import(small), "0 " + sum_of(1000, 1));
+  for (const char* room : {"0", "1", "0", "1"}) {
+    importer.ask(std::string("room ") + room);
+    EXPECT_EQ(importer.import(large), "shared_memory_unavailable") << room;
+  }
+  exporter.ask("forget 0");
+  importer.ask("room 2");  // a connection, and a handle
+  EXPECT_EQ(importer.import(large), "1 " + sum_of(20 << 20, 2));
+  EXPECT_EQ(exporter.ask("usage"), std::to_string(1000 + (20 << 20))) << "it has what it had";
+  EXPECT_EQ(importer.ask("sum 0"), sum_of(1000, 1));
+}
+
+TEST_F(ExportsBetweenProcessesTest, AnExporterOutOfDescriptorsTurnsAwayAndComesBack) {
+  ExportPeer exporter(folder());
+  ExportPeer importer(folder());
+  const std::string id = exporter.export_block(1000, 1);
+  for (const char* room : {"0", "1", "2", "0"}) {  // none for the link, for fetching, for the handle
+    exporter.ask(std::string("room ") + room);
+    EXPECT_EQ(importer.import(id), "shared_memory_unavailable") << room;
+  }
+  exporter.ask("room 10");
+  EXPECT_EQ(importer.import(id), "0 " + sum_of(1000, 1));
+}
+
 TEST_F(ExportsBetweenProcessesTest, RegionsAreWrittenByBoth) {
   ExportPeer creator(folder());
   ExportPeer other(folder());
