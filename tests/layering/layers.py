@@ -7,6 +7,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 ROOMS: dict[str, set[str]] = {
@@ -79,7 +80,9 @@ def _include_faults(room: str, mark: str, header: str, linked: set[str]) -> Iter
 def _linked_rooms(lists: Path) -> set[str]:
     call = ADD_ROOM.search(lists.read_text()) if lists.exists() else None
     words = call.group(1).split() if call else []
-    return set(words[words.index("USES") + 1 :]) if "USES" in words else set()
+    if "USES" not in words:
+        return set()
+    return set(takewhile(lambda word: word != "LINKS", words[words.index("USES") + 1 :]))
 
 
 def _bindings(root: Path) -> Iterator[str]:
