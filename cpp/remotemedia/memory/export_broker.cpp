@@ -52,7 +52,7 @@ struct StopAtExit {
 }  // namespace
 
 BrokerName ExportBroker::name_of_running() {
-  static const StopAtExit stop_at_exit;
+  [[maybe_unused]] static StopAtExit stop_at_exit;
   Running& ours = running.get();
   MutexLock lock(ours.mutex);
   if (ours.over) throw Error(ErrorCode::shared_memory_unavailable, "nothing is exported while the process ends");

@@ -317,34 +317,38 @@ TEST(HostileExporterTest, AMessageWithoutEndIsNotWaitedFor) {
 }
 
 TEST(HostileExporterTest, LateAnswersAreRecognisedAndTheirHoldsReleased) {
-  LyingExporter exporter;
-  const ImportedBlock keeps_the_link = import_block(exporter.id());
   std::atomic<int> withheld{0};
+  std::atomic<bool> answers_late{false};
+  std::atomic<bool> withholds{false};
   std::vector<std::uint64_t> requests;
-  exporter.instead = [&](DescriptorChannel&, std::span<const std::byte> message) {
+  LyingExporter exporter;
+  exporter.instead = [&](DescriptorChannel& channel, std::span<const std::byte> message) {
     const ExportMessageHeader header = read_message_header(message);
     if (header.kind != static_cast<std::uint16_t>(ExportMessage::open)) return false;
-    requests.push_back(header.request);
-    ++withheld;
-    withheld.notify_all();
-    return true;
-  };
-  constexpr int kLate = 3;
-  for (int i = 0; i < kLate; ++i) {
-    EXPECT_EQ(code_thrown([&] { import_block(exporter.id(), 1ms); }), ErrorCode::deadline_exceeded);
-  }
-  for (int seen = withheld; seen < kLate; seen = withheld) withheld.wait(seen);
-  exporter.instead = [&](DescriptorChannel& channel, std::span<const std::byte>) {
-    for (std::uint64_t hold = 100; const std::uint64_t request : requests) {
+    if (!withholds) return false;
+    if (!answers_late) {
+      requests.push_back(header.request);
+      ++withheld;
+      withheld.notify_all();
+      return true;
+    }
+    for (std::uint64_t hold = 100; const std::uint64_t request : std::exchange(requests, {})) {
       const auto answer = with_header(
           OpenedAnswer{
               .header = {}, .hold = ++hold, .segment = {}, .segment_bytes = 1 << 20, .offset = 4096, .bytes = 1},
           request);
       EXPECT_TRUE(channel.send(bytes_of(answer), {}, soon()));
     }
-    requests.clear();
     return false;
   };
+  const ImportedBlock keeps_the_link = import_block(exporter.id());
+  withholds = true;
+  constexpr int kLate = 3;
+  for (int i = 0; i < kLate; ++i) {
+    EXPECT_EQ(code_thrown([&] { import_block(exporter.id(), 1ms); }), ErrorCode::deadline_exceeded);
+  }
+  for (int seen = withheld; seen < kLate; seen = withheld) withheld.wait(seen);
+  answers_late = true;
   const ImportedBlock there = import_block(exporter.id());
   EXPECT_EQ(there.block.data(), keeps_the_link.block.data()) << "its own answer, over the same link";
   for (int seen = exporter.releases; seen < kLate; seen = exporter.releases) exporter.releases.wait(seen);
