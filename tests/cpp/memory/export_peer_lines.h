@@ -14,7 +14,7 @@
 //     cycle ID TIMES                 imports and lets go, TIMES times
 //     counts                         descriptors and mappings of shared memory that this process has
 //     call ADDRESS TIMES             makes connections; how many are answered
-//     room N                         has room for N more descriptors
+//     room N                         has room for N more descriptors; plenty: for many
 //     fork                           leaves a child behind, which ends with whoever talks to this process
 //     as_nobody ADDRESS ID           becomes another user, tries the address, then the id: what became of each
 
@@ -79,6 +79,7 @@ class ExportPeerLines {
     if (verb == "counts") return counts();
     if (verb == "call") return call(word(1), number(2));
     if (verb == "room") return make_room(number(1));
+    if (verb == "plenty") return fillers_.clear(), "done";
     if (verb == "fork") return leave_a_child();
     if (verb == "as_nobody") return as_nobody(word(1), word(2));
     return "what?";
