@@ -38,7 +38,7 @@ struct Message {
   std::vector<OwnedHandle> handles;
 };
 
-inline constexpr std::size_t kMaxMessageBytes = 64 * 1024;
+inline constexpr std::size_t kMaxMessageBytes = std::size_t{64} * 1024;
 inline constexpr std::size_t kMaxMessageHandles = 8;
 
 /// Two-way, in order, messages stay whole.

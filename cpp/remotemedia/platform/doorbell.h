@@ -45,10 +45,9 @@ class REMOTEMEDIA_API Doorbell {
   explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
 
  private:
-  explicit Doorbell(OwnedHandle handle, OwnedHandle ringing_end = {}) noexcept;
+  explicit Doorbell(OwnedHandle handle) noexcept;
 
   OwnedHandle handle_;
-  OwnedHandle ringing_end_;  // where ringing and waiting are two ends (macOS)
 };
 
 }  // namespace remotemedia::platform

@@ -17,8 +17,7 @@
 
 namespace remotemedia::platform {
 
-Doorbell::Doorbell(OwnedHandle handle, OwnedHandle ringing_end) noexcept
-    : handle_(std::move(handle)), ringing_end_(std::move(ringing_end)) {}
+Doorbell::Doorbell(OwnedHandle handle) noexcept : handle_(std::move(handle)) {}
 
 Doorbell Doorbell::create() {
   OwnedHandle handle(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));

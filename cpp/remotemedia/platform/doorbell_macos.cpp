@@ -58,8 +58,7 @@ bool is_connected_to_itself(int socket) noexcept {
 
 }  // namespace
 
-Doorbell::Doorbell(OwnedHandle handle, OwnedHandle ringing_end) noexcept
-    : handle_(std::move(handle)), ringing_end_(std::move(ringing_end)) {}
+Doorbell::Doorbell(OwnedHandle handle) noexcept : handle_(std::move(handle)) {}
 
 Doorbell Doorbell::create() {
   OwnedHandle handle = local_socket(SOCK_DGRAM);

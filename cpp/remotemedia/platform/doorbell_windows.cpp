@@ -28,7 +28,7 @@ struct EventFacts {
 
 }  // namespace
 
-Doorbell::Doorbell(OwnedHandle handle, OwnedHandle) noexcept : handle_(std::move(handle)) {}
+Doorbell::Doorbell(OwnedHandle handle) noexcept : handle_(std::move(handle)) {}
 
 Doorbell Doorbell::create() { return Doorbell(create_event()); }
 

@@ -88,7 +88,8 @@ class REMOTEMEDIA_API SharedMemory {
   Mapping map(Access access) const;
 
   /// From here on no process can get a writable mapping, discard pages or lift the ban. Mappings that are there stay
-  /// writable. Has no way back; twice is once.
+  /// writable. Has no way back; twice is once. On macOS and Windows, which cannot forbid it to a handle that is there,
+  /// whoever was sent a writable one before keeps it.
   ///
   /// Errors:  OsError.
   void forbid_new_writers();
