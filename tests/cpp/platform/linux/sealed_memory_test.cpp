@@ -7,10 +7,14 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,6 +97,38 @@ TEST_F(SealedMemoryTest, WithstandsAnotherUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can become another user";
   expect_withstood(handle, "as nobody");
   expect_unharmed();
+}
+
+/// Arguments: a process, one of its descriptors, an address in it.
+const testing::PeerRole kSpy("spy as nobody", [](const std::vector<std::string>& arguments) {
+  if (setresuid(kNobody, kNobody, kNobody) != 0) return 4;
+  const auto process = static_cast<pid_t>(std::stol(arguments.at(0)));
+  EXPECT_EQ(open(("/proc/" + arguments.at(0) + "/fd/" + arguments.at(1)).c_str(), O_RDONLY | O_CLOEXEC), -1);
+  const OwnedHandle pidfd(syscall(SYS_pidfd_open, process, 0));
+  EXPECT_EQ(syscall(SYS_pidfd_getfd, pidfd.get(), std::stol(arguments.at(1)), 0), -1);
+  std::array<char, 8> bytes{};
+  const iovec into{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  const iovec from{.iov_base = reinterpret_cast<void*>(std::stoull(arguments.at(2))), .iov_len = bytes.size()};
+  EXPECT_EQ(process_vm_readv(process, &into, 1, &from, 1, 0), -1);
+  return 0;
+});
+
+TEST_F(SealedMemoryTest, AnotherUserWhoWasNotGivenItCannotReadIt) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  const auto address = reinterpret_cast<std::uintptr_t>(writer.data());
+  testing::PeerProcess spy("spy as nobody",
+                           {std::to_string(process_id()), std::to_string(handle.get()), std::to_string(address)});
+  EXPECT_EQ(spy.wait(), 0);
+}
+
+TEST_F(SealedMemoryTest, HasNoNameThatCouldBeOpened) {
+  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
+    struct stat named {};
+    struct stat ours {};
+    ASSERT_EQ(fstat(static_cast<int>(handle.get()), &ours), 0);
+    if (stat(entry.path().c_str(), &named) != 0) continue;
+    EXPECT_FALSE(named.st_dev == ours.st_dev && named.st_ino == ours.st_ino) << entry.path();
+  }
 }
 
 TEST_F(SealedMemoryTest, EvenItsWriterCannotDiscardPages) {
