@@ -70,13 +70,14 @@ TEST(DescriptorScribblerTest, WhatPassedTheCheckIsWhatIsUsed) {
   const std::array<std::array<std::uint64_t, kWords>, 2> values{words_of(sound()), words_of(other())};
   const std::uint64_t flips = testing::rounds(10'000'000);
   std::atomic<bool> done{false};
+  std::atomic<bool> both_seen{false};  // records that pass and records that do not
 
   std::jthread scribbler([&] {
     RecordWriter writer(ring->records, ring->replies, kDepth);
     auto* const slots = reinterpret_cast<std::uint64_t*>(ring->records.data() + 64);
     const Record record = encode(sound());
     testing::RandomSource random;
-    for (std::uint64_t flip = 0; flip < flips; ++flip) {
+    for (std::uint64_t flip = 0; flip < flips || !both_seen; ++flip) {
       if (flip % 8 == 0) writer.push(record);
       const std::uint64_t bits = random.bits();
       const std::size_t word = bits % kWords;
@@ -106,6 +107,7 @@ TEST(DescriptorScribblerTest, WhatPassedTheCheckIsWhatIsUsed) {
       continue;
     }
     ++accepted;
+    if (refused > 0) both_seen = true;
     const TensorLayout layout = layout_of(descriptor, check.dtype);
     const LayoutSize size = checked(layout);
     if (size.elements == 0) continue;
