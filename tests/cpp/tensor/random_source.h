@@ -26,6 +26,14 @@ inline std::uint64_t rounds(std::uint64_t usually) {
   return number_from_environment("REMOTEMEDIA_SOAK_ROUNDS", usually);
 }
 
+/// Likewise, where each case is so much slower with a sanitizer that there are fewer.
+inline std::uint64_t slow_rounds(std::uint64_t usually) {
+#ifdef REMOTEMEDIA_SANITIZED
+  usually /= 10;
+#endif
+  return rounds(usually);
+}
+
 class RandomSource {
  public:
   RandomSource() : seed_(number_from_environment("REMOTEMEDIA_TEST_SEED", std::random_device{}())), state_(seed_) {}

@@ -242,7 +242,7 @@ TEST(TensorDescriptorTest, AgreesWithNumbersWithoutEnd) {
   RandomSource random;
   SCOPED_TRACE(random.trace());
   std::map<Fault, std::uint64_t> seen;
-  const std::uint64_t tries = testing::rounds(1'000'000);
+  const std::uint64_t tries = testing::slow_rounds(1'000'000);
   for (std::uint64_t i = 0; i < tries; ++i) {
     const testing::DescriptorCase one = testing::any_descriptor(random);
     const DescriptorCheck check = validate(one.descriptor, one.limits());
