@@ -50,7 +50,7 @@ class REMOTEMEDIA_API Export {
 };
 
 /// What a note may have at most, in bytes.
-inline constexpr std::size_t kMaxNoteBytes = 16 * 1024;
+inline constexpr std::size_t kMaxNoteBytes = std::size_t{16} * 1024;
 
 /// Exports `block`, which must be an allocator's and lie in shared memory, with some bytes for the importer. Starts
 /// this process's broker with the first export.
