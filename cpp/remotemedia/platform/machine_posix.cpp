@@ -58,7 +58,7 @@ void random_bytes(std::span<std::byte> bytes) {
 }
 
 std::filesystem::path run_directory() {
-  const std::filesystem::path path = place_of_run_directory();
+  std::filesystem::path path = place_of_run_directory();
   const bool made = mkdir(path.c_str(), S_IRWXU) == 0;
   if (!made && errno != EEXIST) throw_os_error("mkdir", "make the folder for addresses " + path.string());
   // What is checked is the open folder, so that nobody can put another in its place meanwhile.
