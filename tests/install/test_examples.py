@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.python.markdown_blocks import blocks_in
+from tests.python.markdown_blocks import Block, blocks_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,9 +73,14 @@ def test_every_example_is_tried() -> None:
     assert {path.stem for path in (ROOT / "examples/cpp").glob("*.cpp")} == set(PRINTED)
 
 
-def test_the_project_of_the_building_page_builds_the_program_of_the_readme(prefix: Path, tmp_path: Path) -> None:
+README_PROGRAMS = blocks_in(ROOT / "README.md", "cpp")
+
+
+@pytest.mark.parametrize("program", README_PROGRAMS, ids=[f"line {program.line}" for program in README_PROGRAMS])
+def test_the_project_of_the_building_page_builds_a_program_of_the_readme(
+    prefix: Path, tmp_path: Path, program: Block
+) -> None:
     (lists,) = blocks_in(ROOT / "docs/building.md", "cmake")
-    (program,) = blocks_in(ROOT / "README.md", "cpp")
     (tmp_path / "CMakeLists.txt").write_text(lists.text)
     (tmp_path / "main.cpp").write_text(program.text)
     build(tmp_path, tmp_path / "build", prefix)
