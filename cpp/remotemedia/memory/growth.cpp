@@ -288,6 +288,7 @@ void AllocatorCore::throw_refused(const Growth& growth, const std::string& reaso
   std::ranges::sort(users, std::ranges::greater{});
   if (users.size() > kMostHolders) users.resize(kMostHolders);
   std::vector<std::string> holders;
+  holders.reserve(users.size());
   for (auto& [bytes, name] : users) holders.push_back(std::move(name));
   throw OutOfMemory("no shared memory for " + std::to_string(growth.bytes) + " bytes of " + quoted(growth.name) + " (" +
                         reason + "): " + std::to_string(reserved) + " bytes are reserved, " +
