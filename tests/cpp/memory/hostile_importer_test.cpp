@@ -7,8 +7,8 @@
 
 #include <chrono>
 #include <cstring>
-#include <optional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
