@@ -41,7 +41,7 @@ std::uint64_t record_count() {
 #if defined(__SANITIZE_THREAD__)
   constexpr std::uint64_t kUsual = 500'000;
 #else
-  constexpr std::uint64_t kUsual = 10'000'000;
+  constexpr std::uint64_t kUsual = 1'000'000;
 #endif
   return asked != nullptr ? std::strtoull(asked, nullptr, 10) : kUsual;
 }
