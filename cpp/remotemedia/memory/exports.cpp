@@ -55,7 +55,8 @@ struct Export::State {
 
 const std::string& Export::id() const noexcept {
   static const std::string none;
-  return state_ != nullptr ? state_->id : none;
+  if (state_ == nullptr) return none;
+  return state_->id;
 }
 
 bool Export::openable() const noexcept {

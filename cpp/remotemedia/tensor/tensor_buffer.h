@@ -145,7 +145,7 @@ class REMOTEMEDIA_API TensorBuffer {
   /// Errors:  as the functions of layout_views.h.
   TensorBuffer slice(std::size_t axis, Range range) const;
   TensorBuffer select(std::size_t axis, std::int64_t index) const;
-  TensorBuffer transpose(std::optional<Dims> axes = std::nullopt) const;
+  TensorBuffer transpose(const std::optional<Dims>& axes = std::nullopt) const;
   TensorBuffer broadcast_to(const Dims& shape) const;
   TensorBuffer expand_dims(std::size_t axis) const;
 

@@ -22,7 +22,7 @@ TensorBuffer TensorBuffer::select(std::size_t axis, std::int64_t index) const {
   return view(selected(layout_, axis, index));
 }
 
-TensorBuffer TensorBuffer::transpose(std::optional<Dims> axes) const {
+TensorBuffer TensorBuffer::transpose(const std::optional<Dims>& axes) const {
   check_present();
   return view({transposed(layout_, axes), 0});
 }
