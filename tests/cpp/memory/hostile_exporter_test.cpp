@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <random>
@@ -207,7 +208,7 @@ TEST(HostileExporterTest, EveryFieldOfAnAnswerIsChecked) {
 }
 
 TEST(HostileExporterTest, AnAnswerOfAnySizeIsChecked) {
-  for (const std::size_t size : {1, 15, 16, 17, 71, 73, 60'000}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{1, 15, 16, 17, 71, 73, 60'000}) {
     expect_refused([&](LyingExporter& exporter) {
       exporter.open_bytes = [size](std::vector<std::byte>& bytes) { bytes.resize(size); };
     });
@@ -215,10 +216,10 @@ TEST(HostileExporterTest, AnAnswerOfAnySizeIsChecked) {
 }
 
 TEST(HostileExporterTest, HandlesComeWhereTheyBelongAndAreAsMany) {
-  for (const std::size_t count : {1, 2, 8}) {
+  for (const std::size_t count : std::initializer_list<std::size_t>{1, 2, 8}) {
     expect_refused([&](LyingExporter& exporter) { exporter.handles_with_opened = count; });
   }
-  for (const std::size_t count : {0, 2, 8}) {
+  for (const std::size_t count : std::initializer_list<std::size_t>{0, 2, 8}) {
     expect_refused([&](LyingExporter& exporter) { exporter.handles_with_mapped = count; });
   }
   expect_refused([](LyingExporter& exporter) { exporter.mapped = [](MappedAnswer& answer) { answer.hold = 0; }; });

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <random>
@@ -73,7 +74,7 @@ class HostileImporterTest : public testing::ExportPeersTest {
 
 TEST_F(HostileImporterTest, NonsenseClosesItsConnection) {
   for (int times = 0; times < 2; ++times) {
-    for (const std::size_t size : {1, 15, 16, 23, 24, 72, 73, 60'000}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{1, 15, 16, 23, 24, 72, 73, 60'000}) {
       std::vector<std::byte> bytes(size);
       testing::fill_with(bytes, static_cast<unsigned>(size));
       expect_closed_after(bytes);

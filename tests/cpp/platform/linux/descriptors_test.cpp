@@ -102,7 +102,8 @@ TEST_F(DescriptorsTest, AHandleIsClosedOnce) {
   OwnedHandle first(open("/dev/null", O_RDONLY | O_CLOEXEC));
   const NativeHandle number = first.get();
   OwnedHandle second = std::move(first);
-  second = std::move(second);  // NOLINT(clang-diagnostic-self-move)
+  OwnedHandle& same = second;
+  second = std::move(same);
   EXPECT_EQ(second.get(), number);
   second.close();
   OwnedHandle next(open("/dev/null", O_RDONLY | O_CLOEXEC));
