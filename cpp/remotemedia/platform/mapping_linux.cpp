@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "remotemedia/platform/call_posix.h"
 #include "remotemedia/platform/machine.h"
@@ -103,21 +102,6 @@ std::byte* map_aligned(int descriptor, std::size_t size, int protection) noexcep
   munmap(begin, before);
   if (before != kHugePage) munmap(data + size, kHugePage - before);
   return data;
-}
-
-Mapping::Mapping(Mapping&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), access_(other.access_) {}
-
-Mapping& Mapping::operator=(Mapping&& other) noexcept {
-  Mapping taken(std::move(other));
-  std::swap(data_, taken.data_);
-  std::swap(size_, taken.size_);
-  std::swap(access_, taken.access_);
-  return *this;
-}
-
-Mapping::~Mapping() {
-  if (data_ != nullptr) munmap(data_, size_);
 }
 
 void Mapping::populate() {

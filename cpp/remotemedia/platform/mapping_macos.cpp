@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include <sys/mman.h>
-
 #include <cerrno>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "remotemedia/platform/machine.h"
 #include "remotemedia/platform/os_error.h"
@@ -22,21 +19,6 @@ void touch_to_write(std::byte& byte) noexcept {
 }
 
 }  // namespace
-
-Mapping::Mapping(Mapping&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), access_(other.access_) {}
-
-Mapping& Mapping::operator=(Mapping&& other) noexcept {
-  Mapping taken(std::move(other));
-  std::swap(data_, taken.data_);
-  std::swap(size_, taken.size_);
-  std::swap(access_, taken.access_);
-  return *this;
-}
-
-Mapping::~Mapping() {
-  if (data_ != nullptr) munmap(data_, size_);
-}
 
 void Mapping::populate() {
   // This system refuses no page: it pushes others out, and at last ends processes. So it is asked before.
