@@ -9,8 +9,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "bindings.h"
 #include "caller_label.h"
@@ -46,24 +47,28 @@ constexpr const char* kDoc =
     "    TypeError: An argument has the wrong type.\n"
     "    ValueError: keep_alive does not parse, memory_bytes is negative, the key is empty.";
 
-enum Option : std::size_t { kArguments, kMemoryBytes, kKeepAlive, kDevice, kTimeout, kProgress, kOptions };
+struct Options {
+  nb::handle arguments, memory_bytes, keep_alive, device, timeout, progress;
+};
 
-using Options = std::array<nb::handle, kOptions>;
-
-// False if there is one that has another name.
-bool read_options(PyObject* names, PyObject* const* values, Options& options) {
-  static const std::array<PyObject*, kOptions> kNames = {
-      PyUnicode_InternFromString("arguments"),  PyUnicode_InternFromString("memory_bytes"),
-      PyUnicode_InternFromString("keep_alive"), PyUnicode_InternFromString("device"),
-      PyUnicode_InternFromString("timeout"),    PyUnicode_InternFromString("progress")};
-  options.fill({});
+// None if there is one that has another name.
+std::optional<Options> read_options(PyObject* names, PyObject* const* values) {
+  static const std::array<std::pair<PyObject*, nb::handle Options::*>, 6> known = {{
+      {PyUnicode_InternFromString("arguments"), &Options::arguments},
+      {PyUnicode_InternFromString("memory_bytes"), &Options::memory_bytes},
+      {PyUnicode_InternFromString("keep_alive"), &Options::keep_alive},
+      {PyUnicode_InternFromString("device"), &Options::device},
+      {PyUnicode_InternFromString("timeout"), &Options::timeout},
+      {PyUnicode_InternFromString("progress"), &Options::progress},
+  }};
+  Options options;
   const Py_ssize_t count = names != nullptr ? PyTuple_Size(names) : 0;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    const auto name = std::ranges::find(kNames, PyTuple_GetItem(names, i));
-    if (name == kNames.end()) return false;
-    options[static_cast<std::size_t>(name - kNames.begin())] = values[i];
+    const auto* const option = std::ranges::find(known, PyTuple_GetItem(names, i), &decltype(known)::value_type::first);
+    if (option == known.end()) return std::nullopt;
+    options.*option->second = values[i];
   }
-  return true;
+  return options;
 }
 
 bool is_none(nb::handle option) { return !option.is_valid() || option.is_none(); }
@@ -94,18 +99,18 @@ bool is_keywords(nb::handle value) {
 
 // Whether they make sense and change nothing if the model is there.
 bool mean_nothing(const Options& options) {
-  return is_keywords(options[kArguments]) && is_size(options[kMemoryBytes]) && is_none(options[kKeepAlive]) &&
-         (!options[kDevice].is_valid() || PyUnicode_Check(options[kDevice].ptr())) && is_time(options[kTimeout]) &&
-         (is_none(options[kProgress]) || PyCallable_Check(options[kProgress].ptr()) != 0);
+  return is_keywords(options.arguments) && is_size(options.memory_bytes) && is_none(options.keep_alive) &&
+         (!options.device.is_valid() || PyUnicode_Check(options.device.ptr())) && is_time(options.timeout) &&
+         (is_none(options.progress) || PyCallable_Check(options.progress.ptr()) != 0);
 }
 
 // A handle if the model is there and there is nothing else to do, else none.
 nb::object hit(nb::handle self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
-  Options options;
-  if (count != 2 || !nb::inst_ready(self) || PyCallable_Check(arguments[1]) == 0 || !PyUnicode_Check(arguments[0]) ||
-      !read_options(names, arguments + count, options) || !mean_nothing(options)) {
+  if (count != 2 || !nb::inst_ready(self) || PyCallable_Check(arguments[1]) == 0 || !PyUnicode_Check(arguments[0])) {
     return {};
   }
+  const std::optional<Options> options = read_options(names, arguments + count);
+  if (!options || !mean_nothing(*options)) return {};
   detail::RegistryCore& core = *nb::inst_ptr<PyRegistry>(self)->core();
   detail::ModelSlot* const slot = core.try_hold(text_of(arguments[0]), typeid(PyModel));
   if (slot == nullptr) return {};
@@ -114,7 +119,7 @@ nb::object hit(nb::handle self, PyObject* const* arguments, Py_ssize_t count, Py
   if (!kept.is_valid()) return handle;  // the registry was closed this very moment
   Origin& origin = *nb::inst_ptr<Origin>(kept);
   const nb::handle loader = arguments[1];
-  const nb::handle its_arguments = is_none(options[kArguments]) ? nb::handle(Py_None) : options[kArguments];
+  const nb::handle its_arguments = is_none(options->arguments) ? nb::handle(Py_None) : options->arguments;
   if (!origin.is(loader, its_arguments)) [[unlikely]]
     warn_of_another_loader(slot->key, origin, Origin(loader, its_arguments));
   return handle;
