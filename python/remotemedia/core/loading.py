@@ -31,6 +31,9 @@ _log = logging.getLogger("remotemedia")
 
 _LOOP_CHECK_SECONDS = 0.1
 """How long a thread that blocks its own event loop waits without looking whether the load needs that loop."""
+_SIGNAL_CHECK_SECONDS = 0.5
+"""How long any thread waits without looking for an interrupt. A lock is deaf to one that came just before the waiting
+began, or in another thread."""
 
 _current_flight: contextvars.ContextVar[_core.Flight | None] = contextvars.ContextVar("current_flight", default=None)
 
@@ -162,7 +165,7 @@ def _wait(call: _core.Call, answered: LockType, request: Request) -> None:
         remaining = request.remaining()
         if remaining == 0:
             raise request.too_late()
-        longest = _LOOP_CHECK_SECONDS if blocks_loop else threading.TIMEOUT_MAX
+        longest = _LOOP_CHECK_SECONDS if blocks_loop else _SIGNAL_CHECK_SECONDS
         answered.acquire(timeout=longest if remaining is None else min(remaining, longest))
 
 
@@ -183,7 +186,8 @@ def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
     turn.acquire()
     try:
         lead.start(turn.release)
-        turn.acquire()
+        while not turn.acquire(timeout=_SIGNAL_CHECK_SECONDS):
+            pass
     except BaseException:
         lead.abandon()
         raise

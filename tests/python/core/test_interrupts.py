@@ -103,6 +103,29 @@ def test_an_interrupt_while_the_leader_waits_for_its_turn_leaves_the_load_to_the
     assert second.calls == 0
 
 
+@pytest.mark.parametrize("key", ["a", "b"])
+def test_an_interrupt_that_reached_another_thread_ends_the_waiting_too(registry: rm.ModelRegistry, key: str) -> None:
+    """For the load that runs, and for the turn of another one."""
+    load = GatedLoad()
+    running = Background(partial(registry.get_or_load, "a", load.run, progress=load.heard))
+    load.wait_for_callers(1)
+
+    def interrupt() -> None:
+        while len([info for info in registry.list_models() if info.state == "loading"]) < 1 + (key == "b"):
+            threading.Event().wait(0.001)
+        if key == "a":
+            load.wait_for_callers(1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    for _ in range(2):
+        interrupting = Background(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            registry.get_or_load(key, load.run, progress=load.heard)
+        interrupting.result()
+    load.may_end.set()
+    running.result()
+
+
 def test_an_interrupt_during_clear_ends_the_waiting(registry: rm.ModelRegistry) -> None:
     dying, may_die = threading.Event(), threading.Event()
 
