@@ -38,11 +38,25 @@ from remotemedia.core.model_registry import (
     get_or_load_async,
     registry,
 )
+from remotemedia.core.tensor_bridge import (
+    AllocatorConfig,
+    AllocatorMetrics,
+    DataType,
+    SharedMemoryAllocator,
+    SharedMemoryRegion,
+    TensorBuffer,
+    TensorCapabilities,
+    buffer_to_torch,
+    torch_to_buffer,
+)
 from remotemedia.nodes import Node, RuntimeData, SileroVADNode, WhisperNode, register_node
 from remotemedia.pipeline import Pipeline
 
 __all__ = [
+    "AllocatorConfig",
+    "AllocatorMetrics",
     "Cancelled",
+    "DataType",
     "DeadlineExceeded",
     "EvictionPlan",
     "EvictionPolicy",
@@ -70,14 +84,20 @@ __all__ = [
     "RemoteMediaError",
     "RuntimeData",
     "Scope",
+    "SharedMemoryAllocator",
+    "SharedMemoryRegion",
     "SharedMemoryUnavailable",
     "SileroVADNode",
+    "TensorBuffer",
+    "TensorCapabilities",
     "TypeMismatch",
     "WhisperNode",
     "WorkerUnavailable",
     "ZeroCopyUnavailable",
+    "buffer_to_torch",
     "get_or_load",
     "get_or_load_async",
     "register_node",
     "registry",
+    "torch_to_buffer",
 ]

@@ -13,5 +13,10 @@ void bind_errors(nanobind::module_& m);
 void bind_records(nanobind::module_& m);
 void bind_registry(nanobind::module_& m);
 void bind_loading(nanobind::module_& m);
+void bind_data_type(nanobind::module_& m);
+void bind_tensor_buffer(nanobind::module_& m);
+void bind_shared_memory_allocator(nanobind::module_& m);
+void bind_shared_memory_region(nanobind::module_& m);
+void bind_tensor_capabilities(nanobind::module_& m);
 
 }  // namespace remotemedia::python

@@ -3,6 +3,8 @@
 // ErrorCode to exception class: one table. The classes are Python's (remotemedia/core/errors.py), which hands
 // its module over when it is imported.
 
+#include "errors.h"
+
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -83,12 +85,20 @@ void translate(const std::exception_ptr& thrown, void*) {
       PyErr_SetNone(PyExc_SystemExit);
       return;
     }
-    const nb::object exception = make_exception(error);
-    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
+    set_python_error(error);
   }
 }
 
 }  // namespace
+
+void set_python_error(const Error& error) noexcept {
+  try {
+    const nb::object exception = make_exception(error);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
+  } catch (nb::python_error& another) {
+    another.restore();
+  }
+}
 
 void bind_errors(nb::module_& m) {
   m.def(

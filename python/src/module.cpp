@@ -14,4 +14,9 @@ NB_MODULE(_core, m) {
   remotemedia::python::bind_records(m);
   remotemedia::python::bind_registry(m);
   remotemedia::python::bind_loading(m);
+  remotemedia::python::bind_data_type(m);
+  remotemedia::python::bind_shared_memory_allocator(m);
+  remotemedia::python::bind_shared_memory_region(m);
+  remotemedia::python::bind_tensor_buffer(m);
+  remotemedia::python::bind_tensor_capabilities(m);
 }

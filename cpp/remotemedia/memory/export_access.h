@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -13,7 +14,8 @@
 namespace remotemedia {
 
 /// As share(). With read_write importers may write if they ask for it.
-Export share_with_access(const MemoryBlock& block, std::span<const std::byte> note, platform::Access access);
+Export share_with_access(const MemoryBlock& block, std::span<const std::byte> note, platform::Access access,
+                         std::optional<Duration> lease = std::nullopt);
 
 /// Its id cannot be opened from here on; importers that have come keep what they have.
 void end_export(const Export& exported) noexcept;

@@ -18,10 +18,6 @@ const Clock& clock_of(const SharedLocation& location) noexcept {
   return location.clock != nullptr ? *location.clock : monotonic_clock();
 }
 
-TimePoint lease_end(const ExportRecord& record) noexcept {
-  return later(record.made, record.location.lease_ttl.value_or(Duration{0}));
-}
-
 }  // namespace
 
 ExportRecord::ExportRecord(const ExportNumber& its_number, const ExportSecret& its_secret, MemoryBlock block,
@@ -55,6 +51,13 @@ bool ExportTable::openable(const ExportRecord& record) noexcept {
   return record.openable_;
 }
 
+void ExportTable::await_importer(ExportRecord& record, Duration lease) noexcept {
+  const TimePoint end = later(clock_of(record.location).now(), lease);
+  MutexLock lock(mutex_);
+  ++record.awaited_;
+  record.lease_end_ = std::max(record.lease_end_, end);
+}
+
 std::shared_ptr<ExportRecord> ExportTable::open(const ExportNumber& number, const ExportSecret& secret) noexcept {
   std::shared_ptr<ExportRecord> record;
   MemoryBlock last;
@@ -66,7 +69,7 @@ std::shared_ptr<ExportRecord> ExportTable::open(const ExportNumber& number, cons
   last = settle(*record);  // whose lease has just ended is not there any more
   if (!record->openable_) return nullptr;
   ++record->holds_;
-  record->importer_came_ = true;
+  if (record->awaited_ > 0) --record->awaited_;
   return record;
 }
 
@@ -86,7 +89,7 @@ bool ExportTable::exporter_gone(const std::shared_ptr<ExportRecord>& record) noe
       leases_.push_back(record);
       return true;
     } catch (const std::bad_alloc&) {
-      record->importer_came_ = true;  // nobody could end its lease, so it has none
+      record->awaited_ = 0;  // nobody could end its lease, so it has none
     }
   }
   last = settle(*record);
@@ -131,7 +134,7 @@ std::optional<Duration> ExportTable::end_overdue() noexcept {
     MutexLock lock(mutex_);
     if (i >= leases_.size()) return next;
     if (leased(*leases_[i])) {
-      const Duration left = lease_end(*leases_[i]) - clock_of(leases_[i]->location).now();
+      const Duration left = leases_[i]->lease_end_ - clock_of(leases_[i]->location).now();
       next = std::min(next.value_or(left), left);
       ++i;
     } else {
@@ -143,8 +146,7 @@ std::optional<Duration> ExportTable::end_overdue() noexcept {
 }
 
 bool ExportTable::leased(const ExportRecord& record) const {
-  return record.openable_ && record.location.lease_ttl && !record.importer_came_ &&
-         clock_of(record.location).now() < lease_end(record);
+  return record.openable_ && record.awaited_ > 0 && clock_of(record.location).now() < record.lease_end_;
 }
 
 MemoryBlock ExportTable::settle(ExportRecord& record) noexcept {

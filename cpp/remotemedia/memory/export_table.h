@@ -3,8 +3,8 @@
 // ExportTable: what this process has exported, who still needs it, and who ends it. The broker asks it; it knows of no
 // connection.
 //
-// An export keeps its block while its exporter has it, while an importer has a hold, and, with a lease, until the first
-// importer came or the lease is over. Ended, it cannot be opened any more, and keeps its block for holds only.
+// An export keeps its block while its exporter has it, while an importer has a hold, and while an importer is awaited:
+// until as many came or the lease is over. Ended, it cannot be opened any more, and keeps its block for holds only.
 
 #pragma once
 
@@ -50,8 +50,9 @@ class ExportRecord {
   // Guarded by the table's mutex.
   MemoryBlock block_;
   std::size_t holds_ = 0;
+  std::size_t awaited_ = 0;  // importers
+  TimePoint lease_end_ = made;
   bool exporter_lives_ = true;
-  bool importer_came_ = false;
   bool openable_ = true;
 };
 
@@ -69,6 +70,9 @@ class ExportTable {
   std::shared_ptr<ExportRecord> add(MemoryBlock block, std::span<const std::byte> note, bool writable);
 
   bool openable(const ExportRecord& record) noexcept;
+
+  /// Keeps it for one more importer, until `lease` from now is over.
+  void await_importer(ExportRecord& record, Duration lease) noexcept;
 
   /// Takes a hold for an importer; nullptr if there is no such export or the secret is another.
   std::shared_ptr<ExportRecord> open(const ExportNumber& number, const ExportSecret& secret) noexcept;

@@ -63,10 +63,13 @@ bool Export::openable() const noexcept {
   return state_ != nullptr && state_->made_in == fork_generation() && ExportTable::process().openable(*state_->record);
 }
 
-Export share_with_access(const MemoryBlock& block, std::span<const std::byte> note, platform::Access access) {
+Export share_with_access(const MemoryBlock& block, std::span<const std::byte> note, platform::Access access,
+                         std::optional<Duration> lease) {
   check_exportable(block, note);
   const BrokerName broker = ExportBroker::name_of_running();
   auto record = ExportTable::process().add(block, note, access == platform::Access::read_write);
+  if (!lease) lease = record->location.lease_ttl;
+  if (lease > Duration{0}) ExportTable::process().await_importer(*record, *lease);
   try {
     return Export(std::make_shared<Export::State>(record, broker));
   } catch (...) {
@@ -75,8 +78,14 @@ Export share_with_access(const MemoryBlock& block, std::span<const std::byte> no
   }
 }
 
-Export share(const MemoryBlock& block, std::span<const std::byte> note) {
-  return share_with_access(block, note, platform::Access::read_only);
+Export share(const MemoryBlock& block, std::span<const std::byte> note, std::optional<Duration> lease) {
+  return share_with_access(block, note, platform::Access::read_only, lease);
+}
+
+void await_importer(const Export& exported, Duration lease) noexcept {
+  const Export::State* const state = exported.state_.get();
+  if (state == nullptr || state->made_in != fork_generation()) return;
+  ExportTable::process().await_importer(*state->record, lease);
 }
 
 void end_export(const Export& exported) noexcept {

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,7 +43,9 @@ class REMOTEMEDIA_API Export {
   struct State;
 
  private:
-  friend Export share_with_access(const MemoryBlock& block, std::span<const std::byte> note, platform::Access access);
+  friend Export share_with_access(const MemoryBlock& block, std::span<const std::byte> note, platform::Access access,
+                                  std::optional<Duration> lease);
+  friend void await_importer(const Export& exported, Duration lease) noexcept;
   friend void end_export(const Export& exported) noexcept;
   explicit Export(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
 
@@ -53,12 +56,18 @@ class REMOTEMEDIA_API Export {
 inline constexpr std::size_t kMaxNoteBytes = std::size_t{16} * 1024;
 
 /// Exports `block`, which must be an allocator's and lie in shared memory, with some bytes for the importer. Starts
-/// this process's broker with the first export.
+/// this process's broker with the first export. With a lease (none: the allocator's lease_ttl; 0: without) the id stays open
+/// for one importer until it came or the lease is over, although the exporter has let go of it.
 ///
 /// Errors:  invalid_argument if the block is not in shared memory or is imported itself, or the note is too long;
 ///          shared_memory_unavailable if no broker can be started, or in a forked child for a block from before the
 ///          fork.
-REMOTEMEDIA_API Export share(const MemoryBlock& block, std::span<const std::byte> note = {});
+REMOTEMEDIA_API Export share(const MemoryBlock& block, std::span<const std::byte> note = {},
+                             std::optional<Duration> lease = std::nullopt);
+
+/// Another importer is on its way: keeps the id open for it too, with a lease that begins now. Nothing for an empty
+/// export, and in a forked child for one from before the fork.
+REMOTEMEDIA_API void await_importer(const Export& exported, Duration lease) noexcept;
 
 struct ImportedBlock {
   MemoryBlock block;  ///< Read-only; while one hold lives, the exporter's memory stays.

@@ -85,6 +85,10 @@ class REMOTEMEDIA_API TensorBuffer {
   /// Errors:  shared_memory_unavailable; those of allocate.
   std::string to_shared_memory(SharedMemoryAllocator* allocator = nullptr) const;
 
+  /// The same for an importer to whom the id is on its way, in a message that may outlive this buffer: the elements stay
+  /// for it, for the allocator's lease_ttl from now, 60 s where none is set. One importer is awaited for each call.
+  std::string lend() const;
+
   /// A read-only view of a tensor that another process of this user exported.
   ///
   /// Errors:  as import_block(); protocol_error if what it sent describes no tensor within its memory.
@@ -172,7 +176,8 @@ class REMOTEMEDIA_API TensorBuffer {
   void check_span(bool dtype_matches, bool const_elements) const;
   TensorBuffer view(const LayoutView& view) const;
   bool can_be_shared_in_place() const noexcept;
-  Export snapshot(SharedMemoryAllocator& allocator) const;
+  Export share_in_place(std::optional<Duration> lease) const;
+  Export snapshot(SharedMemoryAllocator& allocator, std::optional<Duration> lease) const;
 
   MemoryBlock block_;
   std::byte* data_ = nullptr;

@@ -59,6 +59,13 @@ std::string TensorExports::in_place() const {
   return found.openable() ? found.id() : std::string();
 }
 
+std::string TensorExports::lend_in_place(Duration lease) const {
+  const Export found = kept();
+  if (!found.openable()) return {};
+  await_importer(found, lease);
+  return found.id();
+}
+
 std::string TensorExports::keep_in_place(Export made) const {
   const Export found = kept();
   if (found.openable()) return found.id();

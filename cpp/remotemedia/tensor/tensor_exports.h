@@ -25,6 +25,9 @@ class REMOTEMEDIA_API TensorExports {
   /// The id of the elements themselves; empty while there is none, or when it has ended.
   std::string in_place() const;
 
+  /// The same, and an importer is awaited.
+  std::string lend_in_place(Duration lease) const;
+
   /// Keeps an export of the elements themselves and returns its id, or that of the one that another thread kept first.
   std::string keep_in_place(Export made) const;
 

@@ -67,8 +67,8 @@ class SharedMemoryUnavailable(RemoteMediaError):
     """The system refuses shared memory, or nobody has it under this id."""
 
 
-class ZeroCopyUnavailable(RemoteMediaError):
-    """Only a copy could do this."""
+class ZeroCopyUnavailable(RemoteMediaError, BufferError):
+    """Only a copy could do this. A BufferError, as DLPack wants it."""
 
 
 class WorkerUnavailable(RemoteMediaError, ConnectionError):

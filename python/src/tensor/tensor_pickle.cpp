@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tensor_pickle.h"
+
+#include <nanobind/stl/string.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "../gil.h"
+#include "buffer_protocol.h"
+#include "data_type.h"
+#include "remotemedia/base/error.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace remotemedia::python {
+namespace {
+
+/// The bytes of a contiguous tensor, whatever its dtype.
+nb::object bytes_view(const TensorBuffer& tensor) {
+  const auto offset = static_cast<std::size_t>(tensor.data() - tensor.block().data());
+  const TensorLayout bytes = row_major({static_cast<std::int64_t>(tensor.nbytes())}, DataType::uint8);
+  const TensorBuffer view = TensorBuffer::view_of(tensor.block(), offset, bytes);
+  return tensor_object(tensor.read_only() ? view.as_read_only() : view);
+}
+
+// What pickle calls to make it again: `data` is bytes of the stream (bytearray where they may be written), or what the
+// reader was given out of band.
+PyTensor unpickled(nb::handle data, nb::handle shape, nb::handle dtype) {
+  ForeignBuffer buffer(data, PyBUF_CONTIG_RO);
+  const TensorLayout layout = row_major(dims_of(shape), data_type_of(dtype));
+  if (buffer.view().len != checked(layout).nbytes) {
+    throw Error(ErrorCode::invalid_tensor, "a pickled tensor of shape " + to_string(layout.shape) + " has " +
+                                               std::to_string(buffer.view().len) + " bytes");
+  }
+  return PyTensor(std::move(buffer).to_tensor(layout));
+}
+
+nb::object pickled_bytes(const nb::object& bytes, bool read_only, int protocol) {
+  if (protocol >= 5) return nb::module_::import_("pickle").attr("PickleBuffer")(bytes);
+  nb::object copied = nb::steal(read_only ? PyBytes_FromObject(bytes.ptr()) : PyByteArray_FromObject(bytes.ptr()));
+  if (!copied.is_valid()) throw nb::python_error();
+  return copied;
+}
+
+nb::object reduce(nb::handle_t<PyTensor> self, int protocol) {
+  const TensorBuffer& tensor = PyTensor::of(self);
+  if (!is_host(tensor.device().type)) {
+    throw Error(ErrorCode::zero_copy_unavailable,
+                "a tensor on " + to_string(tensor.device()) + " is not pickled: to_torch(device='cpu') copies it");
+  }
+  const nb::handle type = self.type();
+  if (tensor.storage() == StorageKind::shared_memory) {
+    std::string id;
+    {
+      const NoGil others_go_on;
+      id = tensor.lend();
+    }
+    return nb::make_tuple(type.attr("from_shared_memory"), nb::make_tuple(id));
+  }
+  const TensorBuffer whole = tensor.is_contiguous() ? tensor : tensor.copy();
+  return nb::make_tuple(type.attr("_unpickled"),
+                        nb::make_tuple(pickled_bytes(bytes_view(whole), whole.read_only(), protocol),
+                                       tuple_of(whole.shape()), std::string(to_string(whole.dtype()))));
+}
+
+}  // namespace
+
+void define_pickling(nb::class_<PyTensor>& type) {
+  type.def_static("_unpickled", &unpickled, "data"_a, "shape"_a, "dtype"_a)
+      .def("__reduce_ex__", &reduce, "protocol"_a,
+           nb::sig("def __reduce_ex__(self, protocol: typing.SupportsIndex) -> tuple[typing.Any, ...]"))
+      .def("__copy__", [](const PyTensor& self) { return PyTensor(self.get()); })
+      .def(
+          "__deepcopy__", [](const PyTensor& self, nb::handle) { return PyTensor(self.get().copy()); }, "memo"_a.none(),
+          nb::sig("def __deepcopy__(self, memo: typing.Any) -> TensorBuffer"));
+}
+
+}  // namespace remotemedia::python
