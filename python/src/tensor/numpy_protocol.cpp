@@ -84,7 +84,7 @@ TensorBuffer from_numpy(nb::handle array, bool zero_copy) {
                           ": from_dlpack, from_torch and from_bytes take others, numpy.asarray makes one of most")
                              .c_str());
   }
-  if (nb::hasattr(array, "mask")) {
+  if (!array.type().is(ndarray_type()) && nb::hasattr(array, "mask")) {
     throw Error(ErrorCode::invalid_tensor, "a masked array, whose mask would be lost: array.filled() has none");
   }
   if (zero_copy) return view_of_array(array);
