@@ -97,6 +97,8 @@ void set_python_error(const Error& error) noexcept {
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
   } catch (nb::python_error& another) {
     another.restore();
+  } catch (...) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
   }
 }
 

@@ -2,9 +2,11 @@
 
 #include "dlpack_protocol.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "../gil.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/tensor/dlpack.h"
 
@@ -44,15 +46,29 @@ Managed* take(nb::handle capsule, const char* name, const char* used) {
   return managed;
 }
 
+// Deleters may be Python's: they run with the GIL, and not at all once the interpreter goes.
+TensorBuffer released_with_gil(const TensorBuffer& imported) {
+  const MemoryBlock& block = imported.block();
+  auto kept = std::make_unique<TensorBuffer>(imported);
+  MemoryBlock guarded =
+      adopt_foreign_block(block.data(), block.size(), imported.read_only(), kept.get(), [](void* keep) noexcept {
+        const AnyThreadGil gil;
+        if (gil) delete static_cast<TensorBuffer*>(keep);
+      });
+  kept.release();  // NOLINT(bugprone-unused-return-value): the block has it
+  const auto offset = static_cast<std::size_t>(imported.data() - block.data());
+  return TensorBuffer::view_of(std::move(guarded), offset, imported.layout(), imported.device());
+}
+
 TensorBuffer from_capsule(nb::handle capsule) {
   if (PyCapsule_CheckExact(capsule.ptr()) == 0) {
     throw nb::type_error(("__dlpack__ gave no capsule but " + nb::cast<std::string>(nb::inst_name(capsule))).c_str());
   }
   if (auto* const managed = take<dlpack::DLManagedTensorVersioned>(capsule, kVersioned, "used_dltensor_versioned")) {
-    return from_dlpack(managed);
+    return released_with_gil(from_dlpack(managed));
   }
   if (auto* const managed = take<dlpack::DLManagedTensor>(capsule, kLegacy, "used_dltensor")) {
-    return from_dlpack(managed);
+    return released_with_gil(from_dlpack(managed));
   }
   const char* const name = PyCapsule_GetName(capsule.ptr());
   PyErr_Clear();

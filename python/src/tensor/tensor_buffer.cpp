@@ -187,7 +187,7 @@ void define_views(nb::class_<PyTensor>& type) {
           "transpose",
           [](const PyTensor& self, const nb::args& axes) {
             const TensorBuffer& tensor = self.get();
-            return PyTensor(axes.size() == 0 ? tensor.transpose() : tensor.transpose(dims_of(whole_or_tuple(axes))));
+            return PyTensor(axes.empty() ? tensor.transpose() : tensor.transpose(dims_of(whole_or_tuple(axes))));
           },
           "A view with the axes in another order; none: reversed.",
           nb::sig("def transpose(self, *axes: int) -> TensorBuffer"))
