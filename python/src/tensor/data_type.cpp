@@ -79,13 +79,12 @@ DataType from_any(nb::handle object) {
                   " is unknown: a remotemedia.DataType, a dtype of NumPy or torch, or a name such as 'float32'");
   }
   if (const std::optional<DataType> known = from_numpy_dtype(dtype)) return *known;
-  throw refusal("no tensor has the dtype " + nb::cast<std::string>(nb::str(dtype)) +
-                advice_for(text_attribute(dtype, "kind")));
+  throw refusal("no tensor has the dtype " + printed(dtype) + advice_for(text_attribute(dtype, "kind")));
 }
 
 std::optional<DataType> from_torch_dtype(nb::handle object) {
   constexpr std::string_view kPrefix = "torch.";
-  const std::string text = nb::cast<std::string>(nb::str(object));
+  const std::string text = printed(object);
   return text.starts_with(kPrefix) ? data_type_from_name(std::string_view(text).substr(kPrefix.size())) : std::nullopt;
 }
 
@@ -98,6 +97,10 @@ bool equals(const PyDataType& self, nb::handle other) {
 }
 
 }  // namespace
+
+std::string printed(nb::handle object) { return nb::cast<std::string>(nb::str(object)); }
+
+std::string class_name(nb::handle object) { return nb::cast<std::string>(nb::inst_name(object)); }
 
 DataType data_type_of(nb::handle object) {
   if (nb::isinstance<PyDataType>(object)) return nb::inst_ptr<PyDataType>(object)->dtype;

@@ -7,6 +7,7 @@
 #include <nanobind/nanobind.h>
 
 #include <optional>
+#include <string>
 
 #include "remotemedia/tensor/data_type.h"
 
@@ -16,6 +17,12 @@ namespace remotemedia::python {
 ///
 /// Errors:  invalid_tensor that names what to do, also for big-endian and other types that no tensor has.
 DataType data_type_of(nanobind::handle dtype);
+
+/// As Python's str() has it.
+std::string printed(nanobind::handle object);
+
+/// Of an object, without its module.
+std::string class_name(nanobind::handle object);
 
 /// The object that stands for `dtype`: always the same one.
 nanobind::object data_type_object(DataType dtype);

@@ -2,11 +2,14 @@
 
 #include "dlpack_protocol.h"
 
+#include <nanobind/stl/string.h>
+
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "../gil.h"
+#include "data_type.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/tensor/dlpack.h"
 
@@ -62,7 +65,7 @@ TensorBuffer released_with_gil(const TensorBuffer& imported) {
 
 TensorBuffer from_capsule(nb::handle capsule) {
   if (PyCapsule_CheckExact(capsule.ptr()) == 0) {
-    throw nb::type_error(("__dlpack__ gave no capsule but " + nb::cast<std::string>(nb::inst_name(capsule))).c_str());
+    throw nb::type_error(("__dlpack__ gave no capsule but " + class_name(capsule)).c_str());
   }
   if (auto* const managed = take<dlpack::DLManagedTensorVersioned>(capsule, kVersioned, "used_dltensor_versioned")) {
     return released_with_gil(from_dlpack(managed));
@@ -149,7 +152,7 @@ TensorBuffer from_dlpack_exporter(nb::handle exporter, nb::handle copy) {
   if (!copy.is_none() && !PyBool_Check(copy.ptr())) throw nb::type_error("copy must be None, True or False");
   const bool is_capsule = PyCapsule_CheckExact(exporter.ptr()) != 0;
   if (!is_capsule && !nb::hasattr(exporter, "__dlpack__")) {
-    throw nb::type_error((nb::cast<std::string>(nb::inst_name(exporter)) + " has no __dlpack__").c_str());
+    throw nb::type_error((class_name(exporter) + " has no __dlpack__").c_str());
   }
   const TensorBuffer tensor = from_capsule(is_capsule ? nb::borrow(exporter) : exported_by(exporter, copy));
   return copy.is(Py_True) ? tensor.copy() : tensor;

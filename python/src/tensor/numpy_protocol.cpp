@@ -2,6 +2,8 @@
 
 #include "numpy_protocol.h"
 
+#include <nanobind/stl/string.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,8 +29,6 @@ nb::handle ndarray_type() {
   return type;
 }
 
-std::string class_name(nb::handle object) { return nb::cast<std::string>(nb::inst_name(object)); }
-
 // What NumPy calls the integers that are as wide as `dtype`, whose bits they carry for it.
 const char* carrier(DataType dtype) noexcept {
   return itemsize(dtype) == 1 ? "uint8" : itemsize(dtype) == 2 ? "uint16" : "uint32";
@@ -40,8 +40,7 @@ TensorBuffer view_of_array(nb::handle array, nb::handle as_buffer, std::optional
   if (!dtype) data_type_of(array.attr("dtype"));  // throws, and says why
   const std::optional<TensorLayout> layout = buffer.layout(dtype.value());
   if (!layout) {
-    throw Error(ErrorCode::zero_copy_unavailable, "an array whose strides " +
-                                                      nb::cast<std::string>(nb::str(array.attr("strides"))) +
+    throw Error(ErrorCode::zero_copy_unavailable, "an array whose strides " + printed(array.attr("strides")) +
                                                       " are no whole numbers of elements: zero_copy=False copies it");
   }
   return std::move(buffer).to_tensor(*layout);

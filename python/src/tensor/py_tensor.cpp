@@ -2,6 +2,9 @@
 
 #include "py_tensor.h"
 
+#include <nanobind/stl/string.h>
+
+#include <array>
 #include <string>
 #include <vector>
 
@@ -36,6 +39,19 @@ std::int64_t extent_of(nb::handle extent) {
               "an extent of " + nb::cast<std::string>(nb::repr(extent)) + " is more than can be counted");
 }
 
+Dims dims_of_tuple(nb::handle extents) {
+  std::array<std::int64_t, kMaxRank> numbers{};
+  const auto rank = static_cast<std::size_t>(PyTuple_Size(extents.ptr()));
+  if (rank > kMaxRank) {
+    throw Error(ErrorCode::invalid_tensor,
+                std::to_string(rank) + " axes: " + std::to_string(kMaxRank) + " are possible");
+  }
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    numbers[axis] = extent_of(PyTuple_GetItem(extents.ptr(), static_cast<Py_ssize_t>(axis)));
+  }
+  return Dims(std::span<const std::int64_t>(numbers.data(), rank));
+}
+
 }  // namespace
 
 const TensorBuffer& PyTensor::get() const {
@@ -55,6 +71,7 @@ const TensorBuffer& PyTensor::of(nb::handle object) { return nb::inst_ptr<PyTens
 nb::object tensor_object(TensorBuffer tensor) { return nb::cast(PyTensor(std::move(tensor))); }
 
 Dims dims_of(nb::handle extents) {
+  if (PyTuple_Check(extents.ptr()) != 0) return dims_of_tuple(extents);
   if (PyIndex_Check(extents.ptr()) != 0) return {extent_of(extents)};
   if (PyUnicode_Check(extents.ptr()) != 0) throw nb::type_error("a shape is an int or a sequence of ints, not str");
   std::vector<std::int64_t> numbers;

@@ -2,10 +2,14 @@
 
 #include "tensor_index.h"
 
+#include <nanobind/stl/string.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "data_type.h"
 
 namespace nb = nanobind;
 
@@ -69,8 +73,8 @@ TensorBuffer indexed(TensorBuffer tensor, nb::handle index) {
     } else if (PyIndex_Check(part.ptr()) != 0 && !PyBool_Check(part.ptr())) {
       tensor = at(tensor, axis, part);
     } else {
-      throw nb::type_error(("views are cut by integers, slices, ... and None, not by " +
-                            nb::cast<std::string>(nb::inst_name(part)) + ": to_numpy()[...] copies what it picks")
+      throw nb::type_error(("views are cut by integers, slices, ... and None, not by " + class_name(part) +
+                            ": to_numpy()[...] copies what it picks")
                                .c_str());
     }
   }

@@ -2,11 +2,14 @@
 
 #include "torch_protocol.h"
 
+#include <nanobind/stl/string.h>
+
 #include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "../gil_object.h"
 #include "data_type.h"
@@ -20,29 +23,68 @@ using namespace nb::literals;
 namespace remotemedia::python {
 namespace {
 
-bool is_torch_tensor(nb::handle object) {
-  const nb::object modules = nb::module_::import_("sys").attr("modules");
-  const nb::object torch = modules.attr("get")("torch");
-  return !torch.is_none() && PyObject_IsInstance(object.ptr(), nb::object(torch.attr("Tensor")).ptr()) == 1;
+// What is asked of every tensor, looked up once.
+struct Torch {
+  nb::handle tensor_type;
+  nb::handle strided;
+  nb::handle requires_grad = interned("requires_grad");
+  nb::handle layout = interned("layout");
+  nb::handle is_conj = interned("is_conj");
+  nb::handle is_neg = interned("is_neg");
+  nb::handle is_cpu = interned("is_cpu");
+  nb::handle dtype = interned("dtype");
+  nb::handle data_ptr = interned("data_ptr");
+  nb::handle untyped_storage = interned("untyped_storage");
+  nb::handle shape = interned("shape");
+  nb::handle stride = interned("stride");
+  std::vector<std::pair<PyObject*, DataType>> dtypes;  // torch never lets one go
+
+  explicit Torch(nb::handle module)
+      : tensor_type(nb::object(module.attr("Tensor")).release()),
+        strided(nb::object(module.attr("strided")).release()) {}
+
+  static nb::handle interned(const char* name) { return PyUnicode_InternFromString(name); }
+};
+
+// nullptr while nobody has imported it.
+Torch* torch() {
+  static Torch* known = nullptr;
+  if (known != nullptr) return known;
+  const nb::object module = nb::module_::import_("sys").attr("modules").attr("get")("torch");
+  if (!module.is_none()) known = std::make_unique<Torch>(module).release();
+  return known;
 }
 
-bool says(nb::handle tensor, const char* question) { return nb::cast<bool>(tensor.attr(question)()); }
+bool is_tensor(const Torch* torch, nb::handle object) {
+  return torch != nullptr &&
+         (object.type().is(torch->tensor_type) || PyObject_IsInstance(object.ptr(), torch->tensor_type.ptr()) == 1);
+}
 
-void check_plain(nb::handle tensor) {
+bool is_true(nb::handle object) { return object.is(Py_True); }
+
+void check_plain(const Torch& torch, nb::handle tensor) {
   const auto refuse = [](const char* what) { return Error(ErrorCode::invalid_tensor, what); };
-  if (nb::cast<bool>(tensor.attr("requires_grad"))) {
+  if (is_true(tensor.attr(torch.requires_grad))) {
     throw refuse("a tensor that requires grad, which would not be followed: tensor.detach()");
   }
-  if (nb::cast<std::string>(nb::str(tensor.attr("layout"))) != "torch.strided") {
-    throw refuse("a tensor that is not dense: tensor.to_dense()");
-  }
-  if (says(tensor, "is_conj")) throw refuse("a tensor with the conj bit: tensor.resolve_conj()");
-  if (says(tensor, "is_neg")) throw refuse("a tensor with the neg bit: tensor.resolve_neg()");
+  if (!tensor.attr(torch.layout).is(torch.strided)) throw refuse("a tensor that is not dense: tensor.to_dense()");
+  if (is_true(tensor.attr(torch.is_conj)())) throw refuse("a tensor with the conj bit: tensor.resolve_conj()");
+  if (is_true(tensor.attr(torch.is_neg)())) throw refuse("a tensor with the neg bit: tensor.resolve_neg()");
 }
 
-Device device_of(nb::handle tensor) {
-  if (nb::cast<bool>(tensor.attr("is_cpu"))) return {};
-  const std::string text = nb::cast<std::string>(nb::str(tensor.attr("device")));
+DataType dtype_of(Torch& torch, nb::handle tensor) {
+  const nb::object dtype = tensor.attr(torch.dtype);
+  for (const auto& [known, its_type] : torch.dtypes) {
+    if (dtype.is(known)) return its_type;
+  }
+  const DataType its_type = data_type_of(dtype);
+  torch.dtypes.emplace_back(dtype.inc_ref().ptr(), its_type);
+  return its_type;
+}
+
+Device device_of(const Torch& torch, nb::handle tensor) {
+  if (is_true(tensor.attr(torch.is_cpu))) return {};
+  const std::string text = printed(tensor.attr("device"));
   const std::optional<Device> device = device_from_text(text);
   if (!device || device->type != DeviceType::cuda) {
     throw Error(ErrorCode::zero_copy_unavailable, "a tensor on device " + text + ": tensor.cpu() copies it");
@@ -60,18 +102,19 @@ bool strides_are_negative(const TensorBuffer& tensor) {
 }  // namespace
 
 TensorBuffer from_torch(nb::handle tensor, bool zero_copy) {
-  if (!is_torch_tensor(tensor)) {
-    throw nb::type_error(
-        ("from_torch takes a torch.Tensor, not " + nb::cast<std::string>(nb::inst_name(tensor))).c_str());
+  Torch* const known = torch();
+  if (!is_tensor(known, tensor)) {
+    throw nb::type_error(("from_torch takes a torch.Tensor, not " + class_name(tensor)).c_str());
   }
-  check_plain(tensor);
-  const DataType dtype = data_type_of(tensor.attr("dtype"));
-  const Device device = device_of(tensor);
-  auto* const data = reinterpret_cast<void*>(nb::cast<std::uintptr_t>(tensor.attr("data_ptr")()));
+  check_plain(*known, tensor);
+  const DataType dtype = dtype_of(*known, tensor);
+  const Device device = device_of(*known, tensor);
+  auto* const data = reinterpret_cast<void*>(nb::cast<std::uintptr_t>(tensor.attr(known->data_ptr)()));
   // Not the tensor, which can be given other memory.
-  auto owner = std::make_shared<const GilObject>(nb::object(tensor.attr("untyped_storage")()));
-  const TensorBuffer view = TensorBuffer::from_foreign(data, dims_of(tensor.attr("shape")), dtype, std::move(owner),
-                                                       false, dims_of(tensor.attr("stride")()), device);
+  auto owner = std::make_shared<const GilObject>(nb::object(tensor.attr(known->untyped_storage)()));
+  const TensorBuffer view =
+      TensorBuffer::from_foreign(data, dims_of(tensor.attr(known->shape)), dtype, std::move(owner), false,
+                                 dims_of(tensor.attr(known->stride)()), device);
   return zero_copy ? view : view.copy();
 }
 
