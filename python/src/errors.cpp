@@ -12,7 +12,7 @@
 #include <exception>
 
 #include "bindings.h"
-#include "load_error.h"
+#include "registry/load_error.h"
 #include "remotemedia/base/error.h"
 
 namespace nb = nanobind;

@@ -269,7 +269,7 @@ void bind_tensor_buffer(nb::module_& m) {
   define_properties(type);
   define_views(type);
   define_protocols(type);
-  define_pickling(type);
+  define_pickling(m, type);
 }
 
 }  // namespace remotemedia::python

@@ -52,26 +52,28 @@ nb::object reduce(nb::handle_t<PyTensor> self, int protocol) {
     throw Error(ErrorCode::zero_copy_unavailable,
                 "a tensor on " + to_string(tensor.device()) + " is not pickled: to_torch(device='cpu') copies it");
   }
-  const nb::handle type = self.type();
+  const nb::object functions = nb::module_::import_("remotemedia.core.pickled_tensor");
   if (tensor.storage() == StorageKind::shared_memory) {
     std::string id;
     {
       const NoGil others_go_on;
       id = tensor.lend();
     }
-    return nb::make_tuple(type.attr("from_shared_memory"), nb::make_tuple(id));
+    return nb::make_tuple(functions.attr("open_shared"), nb::make_tuple(id));
   }
   const TensorBuffer whole = tensor.is_contiguous() ? tensor : tensor.copy();
-  return nb::make_tuple(type.attr("_unpickled"),
+  return nb::make_tuple(functions.attr("view_bytes"),
                         nb::make_tuple(pickled_bytes(bytes_view(whole), whole.read_only(), protocol),
                                        tuple_of(whole.shape()), std::string(to_string(whole.dtype()))));
 }
 
 }  // namespace
 
-void define_pickling(nb::class_<PyTensor>& type) {
-  type.def_static("_unpickled", &unpickled, "data"_a, "shape"_a, "dtype"_a)
-      .def("__reduce_ex__", &reduce, "protocol"_a,
+void define_pickling(nb::module_& m, nb::class_<PyTensor>& type) {
+  m.def("tensor_of_pickled", &unpickled, "data"_a, "shape"_a, "dtype"_a,
+        nb::sig("def tensor_of_pickled(data: bytes | bytearray | memoryview, shape: tuple[int, ...], dtype: str) -> "
+                "TensorBuffer"));
+  type.def("__reduce_ex__", &reduce, "protocol"_a,
            nb::sig("def __reduce_ex__(self, protocol: typing.SupportsIndex) -> tuple[typing.Any, ...]"))
       .def("__copy__", [](const PyTensor& self) { return PyTensor(self.get()); })
       .def(

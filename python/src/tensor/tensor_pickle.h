@@ -10,6 +10,6 @@
 
 namespace remotemedia::python {
 
-void define_pickling(nanobind::class_<PyTensor>& type);
+void define_pickling(nanobind::module_& m, nanobind::class_<PyTensor>& type);
 
 }  // namespace remotemedia::python

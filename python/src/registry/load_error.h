@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "gil_object.h"
+#include "../gil_object.h"
 #include "remotemedia/base/error.h"
 
 namespace remotemedia::python {

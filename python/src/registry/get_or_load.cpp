@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-#include "bindings.h"
+#include "../bindings.h"
 #include "caller_label.h"
 #include "origin.h"
 #include "py_registry.h"

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include "bindings.h"
+#include "../bindings.h"
 #include "caller_label.h"
 #include "load_error.h"
 #include "py_registry.h"

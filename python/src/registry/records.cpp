@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "bindings.h"
+#include "../bindings.h"
 #include "remotemedia/registry/model_info.h"
 #include "remotemedia/registry/registry_config.h"
 

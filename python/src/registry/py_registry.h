@@ -11,8 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "../gil_object.h"
 #include "caller_label.h"
-#include "gil_object.h"
 #include "origin.h"
 #include "remotemedia/registry/model_handle.h"
 #include "remotemedia/registry/registry_core.h"

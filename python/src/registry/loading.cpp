@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "bindings.h"
+#include "../bindings.h"
 #include "load_error.h"
 #include "py_registry.h"
 #include "remotemedia/base/error.h"
