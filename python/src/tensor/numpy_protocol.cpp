@@ -34,6 +34,33 @@ const char* carrier(DataType dtype) noexcept {
   return itemsize(dtype) == 1 ? "uint8" : itemsize(dtype) == 2 ? "uint16" : "uint32";
 }
 
+// The tensor whose elements the array shows; an empty one if they are no tensor's.
+TensorBuffer lender_of(nb::handle array) {
+  nb::object owner = nb::borrow(array);
+  while (true) {
+    if (PyObject_IsInstance(owner.ptr(), ndarray_type().ptr()) == 1) {
+      owner = owner.attr("base");
+    } else if (PyMemoryView_Check(owner.ptr()) != 0) {
+      owner = owner.attr("obj");
+    } else {
+      break;
+    }
+  }
+  if (!nb::isinstance<PyTensor>(owner)) return {};
+  const PyTensor& tensor = *nb::inst_ptr<PyTensor>(owner);
+  return tensor.released() ? TensorBuffer() : tensor.get();
+}
+
+// The array's elements as a part of the lender's memory, whose storage they keep; nothing if they do not lie there.
+std::optional<TensorBuffer> part_of(const TensorBuffer& lender, const Py_buffer& view, const TensorLayout& layout) {
+  if (!lender) return std::nullopt;
+  const auto offset = reinterpret_cast<std::uintptr_t>(view.buf) -
+                      reinterpret_cast<std::uintptr_t>(lender.block().data());  // beyond every size if it is negative
+  if (!lies_within(checked(layout), offset, lender.block().size())) return std::nullopt;
+  const TensorBuffer part = TensorBuffer::view_of(lender.block(), offset, layout, lender.device());
+  return view.readonly != 0 ? part.as_read_only() : part;
+}
+
 TensorBuffer view_of_array(nb::handle array, nb::handle as_buffer, std::optional<DataType> carried) {
   ForeignBuffer buffer(as_buffer);
   const auto dtype = carried ? carried : data_type_from_format(buffer.view().format, buffer.view().itemsize);
@@ -43,6 +70,7 @@ TensorBuffer view_of_array(nb::handle array, nb::handle as_buffer, std::optional
     throw Error(ErrorCode::zero_copy_unavailable, "an array whose strides " + printed(array.attr("strides")) +
                                                       " are no whole numbers of elements: zero_copy=False copies it");
   }
+  if (const auto part = part_of(lender_of(array), buffer.view(), *layout)) return *part;
   return std::move(buffer).to_tensor(*layout);
 }
 
@@ -87,7 +115,7 @@ TensorBuffer from_numpy(nb::handle array, bool zero_copy) {
     throw Error(ErrorCode::invalid_tensor, "a masked array, whose mask would be lost: array.filled() has none");
   }
   if (zero_copy) return view_of_array(array);
-  return view_of_array(numpy().attr("ascontiguousarray")(array)).copy();
+  return view_of_array(numpy().attr("asarray")(array, "order"_a = "C")).copy();
 }
 
 nb::object to_numpy(nb::handle object) {
