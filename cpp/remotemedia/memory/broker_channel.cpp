@@ -67,8 +67,11 @@ platform::DescriptorChannel connect_to_broker(const BrokerName& broker, TimePoin
 }
 
 OpenRequest open_request(const ExportId& id, bool writable) noexcept {
-  return {
-      .header = {}, .number = id.number, .secret = id.secret, .writable = static_cast<std::uint8_t>(writable ? 1 : 0)};
+  return {.header = {},
+          .number = id.number,
+          .secret = id.secret,
+          .writable = static_cast<std::uint8_t>(writable ? 1 : 0),
+          .to_map = 0};
 }
 
 Opened read_opened_or_refused(const platform::Message& answer) {

@@ -72,6 +72,7 @@ OpenRequest read_open_request(std::span<const std::byte> bytes) {
   const auto request = read_whole<OpenRequest>(bytes);
   check_request(request.header, true);
   check_flag("writable", request.writable);
+  check_flag("to_map", request.to_map);
   check_reserved(request.reserved);
   return request;
 }

@@ -53,7 +53,8 @@ struct OpenRequest {
   ExportNumber number{};
   ExportSecret secret{};
   std::uint8_t writable = 0;  ///< 1 asks for writing too.
-  std::array<std::uint8_t, 7> reserved{};
+  std::uint8_t to_map = 0;    ///< 1: this importer has opened it on another connection, and only maps it here.
+  std::array<std::uint8_t, 6> reserved{};
 };
 
 /// Followed by the note.
@@ -99,7 +100,8 @@ struct RefusedAnswer {
 static_assert(sizeof(ExportMessageHeader) == 16 && offsetof(ExportMessageHeader, version) == 4 &&
               offsetof(ExportMessageHeader, kind) == 6 && offsetof(ExportMessageHeader, request) == 8);
 static_assert(sizeof(OpenRequest) == 72 && offsetof(OpenRequest, number) == 16 && offsetof(OpenRequest, secret) == 32 &&
-              offsetof(OpenRequest, writable) == 64 && offsetof(OpenRequest, reserved) == 65);
+              offsetof(OpenRequest, writable) == 64 && offsetof(OpenRequest, to_map) == 65 &&
+              offsetof(OpenRequest, reserved) == 66);
 static_assert(sizeof(OpenedAnswer) == 72 && offsetof(OpenedAnswer, hold) == 16 &&
               offsetof(OpenedAnswer, segment) == 24 && offsetof(OpenedAnswer, segment_bytes) == 40 &&
               offsetof(OpenedAnswer, offset) == 48 && offsetof(OpenedAnswer, bytes) == 56 &&

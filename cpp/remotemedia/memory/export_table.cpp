@@ -69,14 +69,19 @@ std::shared_ptr<ExportRecord> ExportTable::open(const ExportNumber& number, cons
   last = settle(*record);  // whose lease has just ended is not there any more
   if (!record->openable_) return nullptr;
   ++record->holds_;
-  if (record->awaited_ > 0) --record->awaited_;
   return record;
+}
+
+void ExportTable::importer_came(ExportRecord& record) noexcept {
+  MutexLock lock(mutex_);
+  if (record.awaited_ > 0) --record.awaited_;
 }
 
 void ExportTable::release(const std::shared_ptr<ExportRecord>& record) noexcept {
   MemoryBlock last;
   MutexLock lock(mutex_);
   --record->holds_;
+  if (!record->exporter_lives_ && keep_lease(record)) return;
   last = settle(*record);
 }
 
@@ -84,14 +89,7 @@ bool ExportTable::exporter_gone(const std::shared_ptr<ExportRecord>& record) noe
   MemoryBlock last;
   MutexLock lock(mutex_);
   record->exporter_lives_ = false;
-  if (record->holds_ == 0 && leased(*record)) {
-    try {
-      leases_.push_back(record);
-      return true;
-    } catch (const std::bad_alloc&) {
-      record->awaited_ = 0;  // nobody could end its lease, so it has none
-    }
-  }
+  if (keep_lease(record)) return true;
   last = settle(*record);
   return false;
 }
@@ -139,9 +137,22 @@ std::optional<Duration> ExportTable::end_overdue() noexcept {
       ++i;
     } else {
       over = std::exchange(leases_[i], leases_.back());
+      over->lease_watched_ = false;
       leases_.pop_back();
       last = settle(*over);
     }
+  }
+}
+
+bool ExportTable::keep_lease(const std::shared_ptr<ExportRecord>& record) noexcept {
+  if (record->holds_ > 0 || !leased(*record)) return false;
+  try {
+    if (!record->lease_watched_) leases_.push_back(record);
+    record->lease_watched_ = true;
+    return true;
+  } catch (const std::bad_alloc&) {
+    record->awaited_ = 0;  // nobody could end its lease, so it has none
+    return false;
   }
 }
 

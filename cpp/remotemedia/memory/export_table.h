@@ -52,6 +52,7 @@ class ExportRecord {
   std::size_t holds_ = 0;
   std::size_t awaited_ = 0;  // importers
   TimePoint lease_end_ = made;
+  bool lease_watched_ = false;  // is one of the table's leases_
   bool exporter_lives_ = true;
   bool openable_ = true;
 };
@@ -77,6 +78,9 @@ class ExportTable {
   /// Takes a hold for an importer; nullptr if there is no such export or the secret is another.
   std::shared_ptr<ExportRecord> open(const ExportNumber& number, const ExportSecret& secret) noexcept;
 
+  /// One importer less is awaited.
+  void importer_came(ExportRecord& record) noexcept;
+
   /// Gives a hold back.
   void release(const std::shared_ptr<ExportRecord>& record) noexcept;
 
@@ -94,6 +98,9 @@ class ExportTable {
 
  private:
   bool leased(const ExportRecord& record) const REMOTEMEDIA_REQUIRES(mutex_);
+
+  /// True if nothing but a lease keeps it, whose end is looked after from here on.
+  bool keep_lease(const std::shared_ptr<ExportRecord>& record) noexcept REMOTEMEDIA_REQUIRES(mutex_);
 
   /// Ends an export that nobody needs, and hands out its block, to be given back without the mutex.
   MemoryBlock settle(ExportRecord& record) noexcept REMOTEMEDIA_REQUIRES(mutex_);

@@ -56,8 +56,8 @@ class REMOTEMEDIA_API Export {
 inline constexpr std::size_t kMaxNoteBytes = std::size_t{16} * 1024;
 
 /// Exports `block`, which must be an allocator's and lie in shared memory, with some bytes for the importer. Starts
-/// this process's broker with the first export. With a lease (none: the allocator's lease_ttl; 0: without) the id stays open
-/// for one importer until it came or the lease is over, although the exporter has let go of it.
+/// this process's broker with the first export. With a lease (none: the allocator's lease_ttl; 0: without) the id stays
+/// open for one importer until it came or the lease is over, although the exporter has let go of it.
 ///
 /// Errors:  invalid_argument if the block is not in shared memory or is imported itself, or the note is too long;
 ///          shared_memory_unavailable if no broker can be started, or in a forked child for a block from before the

@@ -41,7 +41,9 @@ std::shared_ptr<const ImportedSegment> ImportedSegment::fetch(const ExportId& id
                                                               TimePoint deadline) {
   NotInherited<platform::DescriptorChannel> channel;
   channel.set(connect_to_broker(id.broker, deadline));
-  const platform::Message opened = ask(*channel, open_request(id, announced.writable != 0), 1, deadline);
+  OpenRequest open = open_request(id, announced.writable != 0);
+  open.to_map = 1;
+  const platform::Message opened = ask(*channel, open, 1, deadline);
   const std::uint64_t hold = read_opened_or_refused(opened).answer.hold;
 
   (void)platform::Doorbell::create();  // where there is no room for a handle, the system says so here

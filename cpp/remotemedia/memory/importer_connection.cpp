@@ -75,6 +75,7 @@ bool ImporterConnection::open(const OpenRequest& request) {
     return refuse(number, Refusal::unknown);
   }
   place->second = record;
+  if (request.to_map == 0) ExportTable::process().importer_came(*record);
   if (request.writable != 0 && !record->writable) {
     holds_.erase(place);
     ExportTable::process().release(record);

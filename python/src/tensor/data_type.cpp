@@ -175,9 +175,10 @@ void bind_data_type(nb::module_& m) {
       .def("__hash__", [](const PyDataType& self) { return nb::hash(nb::str(to_string(self.dtype).data())); })
       .def("__str__", [](const PyDataType& self) { return std::string(to_string(self.dtype)); })
       .def("__repr__", [](const PyDataType& self) { return "DataType('" + std::string(to_string(self.dtype)) + "')"; })
-      .def("__reduce__", [](nb::handle_t<PyDataType> self) {
-        return nb::make_tuple(self.type(), nb::make_tuple(self.attr("name")));
-      });
+      .def(
+          "__reduce__",
+          [](nb::handle_t<PyDataType> self) { return nb::make_tuple(self.type(), nb::make_tuple(self.attr("name"))); },
+          nb::sig("def __reduce__(self) -> tuple[type[DataType], tuple[str]]"));
 }
 
 }  // namespace remotemedia::python

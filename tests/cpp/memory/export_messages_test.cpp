@@ -146,7 +146,11 @@ TEST(ExportMessagesTest, WhatIsReservedIsZero) {
   OpenRequest open = with_header(OpenRequest{}, 1);
   open.writable = 1;
   EXPECT_EQ(refusal(read_open_request, message(open)), std::nullopt);
-  open.reserved[6] = 1;
+  open.to_map = 1;
+  EXPECT_EQ(refusal(read_open_request, message(open)), std::nullopt);
+  open.reserved[5] = 1;
+  EXPECT_TRUE(refusal(read_open_request, message(open)));
+  open = with_header(OpenRequest{.header = {}, .to_map = 2}, 1);
   EXPECT_TRUE(refusal(read_open_request, message(open)));
   open = with_header(OpenRequest{.header = {}, .writable = 2}, 1);
   EXPECT_TRUE(refusal(read_open_request, message(open)));

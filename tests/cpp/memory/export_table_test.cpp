@@ -88,6 +88,30 @@ TEST_F(ExportLeaseTest, TheMemoryComesBackByTheMachinesClockToo) {
   blocks_.wait_for_given_back(1);
 }
 
+TEST_F(ExportLeaseTest, EachImporterThatIsAwaitedMayCome) {
+  Export exported = share(blocks_.block(0, {.allocator = this, .clock = &clock_}));
+  const std::string id = exported.id();
+  await_importer(exported, 10s);
+  clock_.advance(9s);
+  await_importer(exported, 10s);
+  exported = Export();
+  clock_.advance(9s);
+  EXPECT_TRUE(opens(id));
+  EXPECT_EQ(blocks_.given_back(), 0) << "the other one";
+  EXPECT_TRUE(opens(id));
+  blocks_.wait_for_given_back(1);
+  EXPECT_FALSE(opens(id));
+}
+
+TEST_F(ExportLeaseTest, WhoIsAwaitedMayBeLate) {
+  Export exported = share(blocks_.block(0, {.allocator = this, .lease_ttl = 1h, .clock = &clock_}), {}, 10s);
+  const std::string id = exported.id();
+  exported = Export();
+  clock_.advance(10s);
+  EXPECT_FALSE(opens(id)) << "what the call says counts, not the allocator";
+  blocks_.wait_for_given_back(1);
+}
+
 TEST_F(ExportLeaseTest, WithoutALeaseTheEndIsAtOnce) {
   Export exported = share(blocks_.block());
   const std::string id = exported.id();

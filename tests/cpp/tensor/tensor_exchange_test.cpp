@@ -53,6 +53,27 @@ TEST_F(TensorExchangeTest, WhatAnotherProcessExportsIsSeenAsItIs) {
   }
 }
 
+TEST_F(TensorExchangeTest, WhatIsLentIsThereAlthoughNobodyHereHasItAnyMore) {
+  for (const std::string_view name : kTensorNames) {
+    TensorBuffer tensor = named_tensor(name, allocator_);
+    const std::string description = description_of(tensor);
+    const std::string id = tensor.lend();
+    tensor = {};
+    const std::string answer = peer_.ask("import " + id);
+    EXPECT_EQ(answer.substr(answer.find(' ') + 1), description) << name;
+  }
+}
+
+TEST_F(TensorExchangeTest, WhatIsLentTwiceHasOneIdAndIsThereForTwo) {
+  TensorBuffer tensor = TensorBuffer::allocate({3}, DataType::float32, allocator_);
+  const std::string id = tensor.lend();
+  EXPECT_EQ(tensor.lend(), id);
+  EXPECT_EQ(tensor.to_shared_memory(), id);
+  tensor = {};
+  (void)TensorBuffer::from_shared_memory(id);
+  (void)TensorBuffer::from_shared_memory(id);
+}
+
 TEST_F(TensorExchangeTest, AnotherProcessSeesWhatIsExportedHere) {
   std::size_t number = 0;
   for (const std::string_view name : kTensorNames) {
