@@ -72,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       read_or_refuse(ErrorCode::protocol_error, [&] { read_refused_answer(rest); });
       break;
     default:
-      read_or_refuse(ErrorCode::invalid_argument, [&] { read_id(input); });
+      read_or_refuse(ErrorCode::shared_memory_unavailable, [&] { read_id(input); });
   }
   return 0;
 }

@@ -25,7 +25,7 @@ std::string hexadecimal(std::span<const std::byte> bytes) {
 }
 
 [[noreturn]] void refuse(const std::string& why) {
-  throw Error(ErrorCode::invalid_argument,
+  throw Error(ErrorCode::shared_memory_unavailable,
               "this is not the id of an export: " + why + "; pass it on as it was printed");
 }
 

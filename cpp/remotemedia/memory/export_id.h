@@ -31,7 +31,8 @@ struct ExportId {
 
 std::string to_text(const ExportId& id);
 
-/// Errors:  invalid_argument unless `text` is what to_text() writes, to the letter. Never repeats the text, which may
+/// Errors:  shared_memory_unavailable unless `text` is what to_text() writes, to the letter. Never repeats the text,
+/// which may
 ///          be a secret.
 ExportId read_export_id(std::string_view text);
 

@@ -76,8 +76,8 @@ struct ImportedBlock {
 
 /// Opens what `id` names. Opening a second block of a segment that is mapped already costs one message and no mapping.
 ///
-/// Errors:  invalid_argument if `id` is no id; deadline_exceeded if the exporter does not answer within `timeout`;
-///          shared_memory_unavailable if there is none or it refuses; protocol_error if it answers nonsense.
+/// Errors:  deadline_exceeded if the exporter does not answer within `timeout`; shared_memory_unavailable if there is
+///          none, `id` is no id at all, or it refuses; protocol_error if it answers nonsense.
 REMOTEMEDIA_API ImportedBlock import_block(std::string_view id, Duration timeout = std::chrono::seconds{5});
 
 }  // namespace remotemedia

@@ -72,8 +72,7 @@ void bind_shared_memory_region(nb::module_& m) {
                   "What a process of this user has created.\n\n"
                   "Raises:\n"
                   "    SharedMemoryUnavailable: There is none, or it refuses, also to let write.\n"
-                  "    DeadlineExceeded: The creator does not answer.\n"
-                  "    ValueError: That is no id.")
+                  "    DeadlineExceeded: The creator does not answer.")
       .def("view", &view, "offset"_a = 0, "length"_a.none() = nb::none(),
            "The bytes, or part of them. A view outlives close() and the region.\n\n"
            "Raises:\n"

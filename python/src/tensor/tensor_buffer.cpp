@@ -144,8 +144,7 @@ void define_makers(nb::class_<PyTensor>& type) {
                   "A read-only view of a tensor that another process of this user exported.\n\n"
                   "Raises:\n"
                   "    DeadlineExceeded: The exporter does not answer.\n"
-                  "    SharedMemoryUnavailable: There is none, or it refuses.\n"
-                  "    ValueError: That is no id.",
+                  "    SharedMemoryUnavailable: There is none, that is no id at all, or it refuses.",
                   nb::sig("def from_shared_memory(id: str, *, timeout: float = 5.0) -> TensorBuffer"));
 }
 

@@ -43,8 +43,8 @@ TEST(ExportIdTest, EveryOtherTextIsRefused) {
   for (const std::string& text :
        {std::string(), std::string("x"), good + "0", good.substr(1), good + "\n", " " + good, std::string(118, '-'),
         std::string(118, '\0'), std::string(1 << 20, 'a'), "rm2" + good.substr(3), "RM1" + good.substr(3)}) {
-    EXPECT_EQ(code_thrown([&] { read_export_id(text); }), ErrorCode::invalid_argument);
-    EXPECT_EQ(code_thrown([&] { read_export_id(text); }), ErrorCode::invalid_argument);
+    EXPECT_EQ(code_thrown([&] { read_export_id(text); }), ErrorCode::shared_memory_unavailable);
+    EXPECT_EQ(code_thrown([&] { read_export_id(text); }), ErrorCode::shared_memory_unavailable);
   }
 }
 
@@ -56,7 +56,8 @@ TEST(ExportIdTest, EveryCharacterCounts) {
       std::string text = good;
       if (text[i] == other) continue;
       text[i] = other;
-      EXPECT_EQ(code_thrown([&] { read_export_id(text); }), ErrorCode::invalid_argument) << i << " " << int{other};
+      EXPECT_EQ(code_thrown([&] { read_export_id(text); }), ErrorCode::shared_memory_unavailable)
+          << i << " " << int{other};
     }
     std::string text = good;
     if (text[i] == '-' || i < 3) continue;
