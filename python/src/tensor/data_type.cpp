@@ -38,6 +38,8 @@ constexpr std::array kSpellings{
     Spelling{DataType::complex64, "Zf", "<c8"}, Spelling{DataType::complex128, "Zd", "<c16"},
 };
 
+std::array<PyObject*, kDataTypes.size()> objects{};  // borrowed
+
 const Spelling* spelling_of(DataType dtype) noexcept {
   const auto* const found = std::ranges::find(kSpellings, dtype, &Spelling::dtype);
   return found != kSpellings.end() ? found : nullptr;
@@ -114,15 +116,15 @@ DataType data_type_of(nb::handle object) {
   return from_any(object);
 }
 
-nb::object data_type_object(DataType dtype) {
-  static const auto& objects = *[] {
-    auto* const made = new std::array<PyObject*, kDataTypes.size()>;
-    for (const DataTypeInfo& info : kDataTypes) {
-      (*made)[static_cast<std::size_t>(info.type)] = nb::cast(PyDataType{info.type}).release().ptr();
-    }
-    return made;
-  }();
-  return nb::borrow(objects[static_cast<std::size_t>(dtype)]);
+nb::object data_type_object(DataType dtype) { return nb::borrow(objects[static_cast<std::size_t>(dtype)]); }
+
+void keep_data_type_objects(nb::handle type) {
+  nb::list made;
+  for (const DataTypeInfo& info : kDataTypes) {
+    made.append(nb::cast(PyDataType{info.type}));
+    objects[static_cast<std::size_t>(info.type)] = nb::handle(made[made.size() - 1]).ptr();
+  }
+  type.attr("_data_types") = nb::tuple(made);
 }
 
 const char* buffer_format(DataType dtype) noexcept {

@@ -24,8 +24,11 @@ std::string printed(nanobind::handle object);
 /// Of an object, without its module.
 std::string class_name(nanobind::handle object);
 
-/// The object that stands for `dtype`: always the same one.
+/// The object that stands for `dtype`: always the same one, while the type of tensors lives.
 nanobind::object data_type_object(DataType dtype);
+
+/// Makes these objects, kept by the type of tensors.
+void keep_data_type_objects(nanobind::handle type);
 
 /// Of the buffer protocol; nullptr where it has no word for it.
 const char* buffer_format(DataType dtype) noexcept;

@@ -269,6 +269,7 @@ void bind_tensor_buffer(nb::module_& m) {
   define_views(type);
   define_protocols(type);
   define_pickling(m, type);
+  keep_data_type_objects(type);
 }
 
 }  // namespace remotemedia::python
