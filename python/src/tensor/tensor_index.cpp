@@ -32,8 +32,11 @@ IndexRange range_of(nb::handle slice, std::int64_t extent) {
   if (PySlice_Unpack(slice.ptr(), &start, &stop, &step) != 0) throw nb::python_error();
   const Py_ssize_t count = PySlice_AdjustIndices(extent, &start, &stop, step);
   IndexRange range{.begin = start, .end = stop, .step = step};
-  if (count == 0) range.end = range.begin = 0;
-  if (stop < 0) range.end = std::nullopt;  // backwards to the first element
+  if (count == 0) {
+    range.end = range.begin = 0;
+  } else if (stop < 0) {
+    range.end = std::nullopt;  // backwards to the first element
+  }
   return range;
 }
 
