@@ -132,6 +132,12 @@ class Producer:
         return (CPU, 0)
 
 
+def immortal(producer: Producer) -> Producer:
+    """It outlives the interpreter, for its deleter is code that lies in it."""
+    _api.Py_IncRef(ctypes.py_object(producer))
+    return producer
+
+
 class Taken:
     """A consumer of one capsule."""
 
@@ -177,4 +183,9 @@ class Taken:
 
     def release_at_exit(self) -> None:
         """Calls the deleter when the process has done with Python and everything else."""
-        assert ctypes.CDLL(None)["__cxa_atexit"](ctypes.c_void_p(self.managed.deleter), ctypes.c_void_p(self.address), None) == 0
+        assert (
+            ctypes.CDLL(None)["__cxa_atexit"](
+                ctypes.c_void_p(self.managed.deleter), ctypes.c_void_p(self.address), None
+            )
+            == 0
+        )

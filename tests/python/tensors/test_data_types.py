@@ -4,6 +4,7 @@
 import copy
 import importlib.util
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,7 @@ import pytest
 import remotemedia as rm
 from tests.python.core.program import run
 
-NUMPYS = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128"
-).split()
+NUMPYS = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128").split()
 ADDED = (
     "bfloat16 float8_e3m4 float8_e4m3 float8_e4m3b11fnuz float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz "
     "float8_e8m0fnu"
@@ -76,11 +75,12 @@ def test_what_is_no_dtype_is_refused(given: Any) -> None:
 
 def test_bytes_is_a_dtype_of_signatures_only() -> None:
     assert (rm.DataType("bytes").name, rm.DataType("bytes").itemsize) == ("bytes", 0)
-    for make in (
+    makers: list[Callable[[], rm.TensorBuffer]] = [
         lambda: rm.TensorBuffer.allocate(3, "bytes"),
         lambda: rm.TensorBuffer.from_bytes(b"", (0,), "bytes"),
         lambda: rm.SharedMemoryAllocator().allocate_tensor(3, "bytes"),
-    ):
+    ]
+    for make in makers:
         with pytest.raises(rm.InvalidTensor):
             make()
 
@@ -98,7 +98,7 @@ def bits(name: str) -> bytes:
 @pytest.mark.parametrize("name", ITEMSIZES)
 def test_a_tensor_has_its_dtype_and_elements(name: str) -> None:
     tensor = rm.TensorBuffer.from_bytes(bits(name), (2, 3), name)
-    assert (tensor.dtype, tensor.nbytes) == (name, 6 * ITEMSIZES[name])
+    assert (tensor.dtype.name, tensor.nbytes) == (name, 6 * ITEMSIZES[name])
     assert tensor.to_bytes() == bits(name)
     assert tensor.transpose().copy().transpose().to_bytes() == bits(name)
     assert tensor[::-1, ::-1].copy()[::-1, ::-1].to_bytes() == bits(name)
@@ -108,7 +108,7 @@ def test_a_tensor_has_its_dtype_and_elements(name: str) -> None:
 def test_a_tensor_of_it_goes_through_dlpack(name: str) -> None:
     tensor = rm.TensorBuffer.from_bytes(bits(name), (2, 3), name)
     again = rm.TensorBuffer.from_dlpack(tensor)
-    assert (again.dtype, again.data_ptr, again.to_bytes()) == (name, tensor.data_ptr, bits(name))
+    assert (again.dtype.name, again.data_ptr, again.to_bytes()) == (name, tensor.data_ptr, bits(name))
 
 
 @pytest.mark.parametrize("name", ITEMSIZES)
@@ -116,16 +116,16 @@ def test_a_tensor_of_it_is_pickled(name: str) -> None:
     tensor = rm.TensorBuffer.from_bytes(bits(name), (2, 3), name)
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
         again = pickle.loads(pickle.dumps(tensor, protocol))
-        assert (again.dtype, again.shape, again.to_bytes()) == (name, (2, 3), bits(name))
+        assert (again.dtype.name, again.shape, again.to_bytes()) == (name, (2, 3), bits(name))
 
 
 @pytest.mark.parametrize("name", ITEMSIZES)
 def test_a_tensor_of_it_lies_in_shared_memory(name: str, allocator: rm.SharedMemoryAllocator) -> None:
     tensor = rm.TensorBuffer.from_bytes(bits(name), (2, 3), name)
     shared = tensor.copy(allocator=allocator)
-    assert (shared.storage, shared.dtype, shared.to_bytes()) == ("shared_memory", name, bits(name))
+    assert (shared.storage, shared.dtype.name, shared.to_bytes()) == ("shared_memory", name, bits(name))
     opened = rm.TensorBuffer.from_shared_memory(shared.to_shared_memory())
-    assert (opened.dtype, opened.shape, opened.to_bytes()) == (name, (2, 3), bits(name))
+    assert (opened.dtype.name, opened.shape, opened.to_bytes()) == (name, (2, 3), bits(name))
 
 
 @pytest.mark.parametrize("name", NUMPYS)
@@ -136,16 +136,18 @@ def test_numpys_dtypes_go_through_all_of_its_protocols(name: str) -> None:
         assert array.tobytes() == bits(name)
         assert array.ctypes.data == tensor.data_ptr
         again = rm.TensorBuffer.from_numpy(array)
-        assert (again.dtype, again.data_ptr) == (name, tensor.data_ptr)
+        assert (again.dtype.name, again.data_ptr) == (name, tensor.data_ptr)
     assert tensor.__array_interface__["typestr"] == np.dtype(name).str
     assert np.asarray(memoryview(tensor)).dtype == name
 
 
 @ml_dtypes_needed
-@pytest.mark.parametrize("name", ADDED)
+@pytest.mark.parametrize("name", [*ADDED, "complex32"])
 def test_the_dtypes_of_ml_dtypes_go_through_numpy(name: str) -> None:
     import ml_dtypes
 
+    if not hasattr(ml_dtypes, name):
+        pytest.skip(f"this ml_dtypes has no {name}: pip install --upgrade ml_dtypes")
     dtype = np.dtype(getattr(ml_dtypes, name))
     assert rm.DataType(dtype) == name
     tensor = rm.TensorBuffer.from_bytes(bits(name), (2, 3), name)
@@ -164,7 +166,7 @@ def test_arrays_of_ml_dtypes_are_shared(name: str) -> None:
     array = np.zeros((4, 6), getattr(ml_dtypes, name))
     for view in (array, array.T, array[::-1, ::2]):
         tensor = rm.TensorBuffer.from_numpy(view)
-        assert (tensor.dtype, tensor.shape, tensor.data_ptr) == (name, view.shape, view.ctypes.data)
+        assert (tensor.dtype.name, tensor.shape, tensor.data_ptr) == (name, view.shape, view.ctypes.data)
         assert tensor.to_numpy().strides == view.strides
         assert rm.TensorBuffer.from_numpy(view, zero_copy=False).to_bytes() == view.tobytes()
 
@@ -198,13 +200,17 @@ def test_without_ml_dtypes_numpy_is_refused_and_the_remedy_is_named(name: str) -
     assert run(WITHOUT, program) == ["refused"]
 
 
-def test_complex32_is_not_numpys() -> None:
+def test_without_ml_dtypes_complex32_is_torchs() -> None:
+    program = """
     tensor = rm.TensorBuffer.from_bytes(bytes(8), (2,), "complex32")
     for _ in range(2):
-        with pytest.raises(rm.InvalidTensor, match="to_torch"):
-            tensor.to_numpy()
-        with pytest.raises(TypeError, match="to_torch"):
-            np.asarray(tensor)
+        for wanted, ask in ((rm.InvalidTensor, tensor.to_numpy), (TypeError, lambda: np.asarray(tensor))):
+            try:
+                ask()
+            except wanted as error:
+                say(f"to_torch: {'to_torch' in str(error)}")
+    """
+    assert run(WITHOUT, program) == ["to_torch: True"] * 4
 
 
 # What no tensor has

@@ -135,7 +135,7 @@ def test_20_a_producer_without_a_deleter_is_left_alone(version: tuple[int, int] 
 def test_20_also_where_it_is_refused() -> None:
     for lies in ({"version": (2, 0)}, {"shape": (-1,)}, {"dtype": (FLOAT, 32, 4)}):
         with pytest.raises(rm.InvalidTensor):
-            rm.TensorBuffer.from_dlpack(Producer(deleter=False, **lies))  # type: ignore[arg-type]
+            rm.TensorBuffer.from_dlpack(Producer(deleter=False, **lies))
 
 
 # The deleter of what was taken is called once, whoever goes last.
