@@ -76,23 +76,23 @@ class AudioFileSource:
 
     def _chunks(self, decoded: Iterator[Samples], rate: int) -> Iterator[RuntimeData]:
         size = max(1, round(self._chunk_seconds * rate))
-        waiting: list[Samples] = []
+        waiting: list[Samples] = []  # views of what was decoded, put together once if a chunk takes several
         length = position = 0
-        for samples in decoded:
-            waiting.append(samples)
-            length += samples.shape[1]
-            if length < size:
-                continue
-            joined = np.concatenate(waiting, axis=1)
-            for start in range(0, length - length % size, size):
-                yield self._item(joined[:, start : start + size].copy(), rate, position)
+        for decoded_samples in decoded:
+            samples = decoded_samples
+            while length + samples.shape[1] >= size:
+                missing = size - length
+                yield self._item([*waiting, samples[:, :missing]], rate, position)
                 position += size
-            waiting = [joined[:, length - length % size :]]
-            length %= size
-        if length:
-            yield self._item(np.concatenate(waiting, axis=1), rate, position)
+                samples, waiting, length = samples[:, missing:], [], 0
+            if samples.shape[1]:
+                waiting.append(samples)
+                length += samples.shape[1]
+        if waiting:
+            yield self._item(waiting, rate, position)
 
-    def _item(self, samples: Samples, rate: int, position: int) -> RuntimeData:
+    def _item(self, parts: list[Samples], rate: int, position: int) -> RuntimeData:
+        samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         return RuntimeData.audio(
             samples[0] if samples.shape[0] == 1 else samples,
             rate,

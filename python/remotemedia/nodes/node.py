@@ -33,7 +33,7 @@ class Node:
     Example:
         class Louder(Node):
             def process(self, item):
-                return item.replace(payload=item.payload * 2)
+                return item.replace(payload=item.payload.to_numpy() * 2)
 
     Attributes:
         name: Names the node in errors and in `Pipeline.get_node`. The class's name unless given.

@@ -90,6 +90,18 @@ class StreamingResampler:
         return products
 
 
+def resampled(samples: Samples, input_rate: int, output_rate: int) -> Samples:
+    """A whole mono signal [frames] at another rate; the samples themselves if it is the same.
+
+    Raises:
+        ValueError: If a rate is out of range.
+    """
+    resampler = StreamingResampler(input_rate, output_rate)
+    output = resampler.push(samples)
+    rest = resampler.finish()
+    return np.concatenate([output, rest]) if rest.size else output
+
+
 @functools.lru_cache(maxsize=8)
 def _filter_bank(up: int, down: int) -> Samples:
     """Row p: the taps for an output that lies p / up after an input frame, for inputs -reach+1 … +reach around it."""

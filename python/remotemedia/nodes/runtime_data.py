@@ -4,29 +4,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from remotemedia.core.errors import InvalidTensor
-
-Kind = Literal["audio", "text", "tensor", "video"]
-
-MAX_CHANNELS = 64
-"""More channels than this are taken for frames in the wrong place."""
+from remotemedia.core.array_like import ArrayLike
+from remotemedia.nodes.payload import Kind, checked_payload, checked_rate
 
 
 @dataclass(eq=False)
 class RuntimeData:
     """One item of a stream: audio, text, a tensor or video.
 
-    Make one with `audio`, `text`, `tensor` or `video`, which check what they are given. Nodes hand the same object to
-    everybody who follows them, so treat it as immutable and use `replace` for a changed copy. Compared by identity.
+    Make one with `audio`, `text`, `tensor` or `video`, which check what they are given and view it where it lies: in a
+    NumPy array, a TensorBuffer, a torch.Tensor or whatever else speaks DLPack or the buffer protocol. Nodes hand the
+    same object to everybody who follows them, so treat it and its elements as immutable and use `replace` for a
+    changed copy. Compared by identity.
 
     Attributes:
         kind: "audio", "text", "tensor" or "video".
-        payload: Audio is float32 [frames] or [channels, frames] in -1…1, text a str, tensor and video an array.
+        payload: Audio is a float32 TensorBuffer [frames] or [channels, frames] in -1…1, text a str, tensor and video a
+            TensorBuffer. `payload.to_numpy()` is an array over the same elements.
         sample_rate: Of audio, in frames per second; None otherwise.
         session_id: The stream within the stream. Items without one share the default session.
         timestamp: Seconds, on the clock of whoever made the item.
@@ -41,18 +37,19 @@ class RuntimeData:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
-    def audio(samples: Any, sample_rate: int, **fields: Any) -> RuntimeData:
+    def audio(samples: ArrayLike, sample_rate: int, **fields: Any) -> RuntimeData:
         """Makes audio.
 
         Args:
-            samples: Floating point, [frames] or [channels, frames], finite, nominally in -1…1.
+            samples: [frames] or [channels, frames], finite, nominally in -1…1. float32, which is not copied, or
+                float16 or float64, which is.
             sample_rate: Frames per second.
             **fields: session_id, timestamp, metadata.
 
         Raises:
             InvalidTensor: If samples or sample_rate are not that.
         """
-        return RuntimeData("audio", _audio_payload(samples), _checked_rate(sample_rate), **fields)
+        return RuntimeData("audio", checked_payload("audio", samples), checked_rate(sample_rate), **fields)
 
     @staticmethod
     def text(text: str, **fields: Any) -> RuntimeData:
@@ -61,36 +58,38 @@ class RuntimeData:
         Raises:
             InvalidTensor: If text is not a str.
         """
-        if not isinstance(text, str):
-            raise InvalidTensor(f"text must be a str, not {type(text).__name__}")
-        return RuntimeData("text", text, **fields)
+        return RuntimeData("text", checked_payload("text", text), **fields)
 
     @staticmethod
-    def tensor(tensor: Any, **fields: Any) -> RuntimeData:
-        """Makes a tensor of any shape and dtype. Fields: session_id, timestamp, metadata.
+    def tensor(tensor: ArrayLike, **fields: Any) -> RuntimeData:
+        """Makes a tensor of any shape and dtype, on any device. Fields: session_id, timestamp, metadata.
 
         Raises:
-            InvalidTensor: If it cannot be viewed as an array of numbers.
+            InvalidTensor: If no tensor has such elements.
         """
-        return RuntimeData("tensor", _as_array(tensor, "tensor"), **fields)
+        return RuntimeData("tensor", checked_payload("tensor", tensor), **fields)
 
     @staticmethod
-    def video(frames: Any, **fields: Any) -> RuntimeData:
-        """Makes video, [height, width, channels] or [frames, height, width, channels], of any dtype.
+    def video(frames: ArrayLike, **fields: Any) -> RuntimeData:
+        """Makes video, [height, width, channels] or [frames, height, width, channels], of any dtype, on any device.
 
         Raises:
-            InvalidTensor: If it is no array of three or four dimensions.
+            InvalidTensor: If it has not three or four dimensions.
         """
-        array = _as_array(frames, "video")
-        if array.ndim not in (3, 4):
-            raise InvalidTensor(
-                f"video must be [height, width, channels] or [frames, height, width, channels], not {list(array.shape)}"
-            )
-        return RuntimeData("video", array, **fields)
+        return RuntimeData("video", checked_payload("video", frames), **fields)
 
     def replace(self, **fields: Any) -> RuntimeData:
-        """A copy with other fields; the payload is shared unless given."""
-        return replace(self, **fields)
+        """A copy with other fields; the payload is shared unless given.
+
+        Raises:
+            InvalidTensor: If a payload or sample_rate is given that an item of the kind cannot have.
+        """
+        item = replace(self, **fields)
+        if not fields.keys().isdisjoint(("kind", "payload")):
+            item.payload = checked_payload(item.kind, item.payload)
+        if item.kind == "audio" and not fields.keys().isdisjoint(("kind", "sample_rate")):
+            item.sample_rate = checked_rate(item.sample_rate)
+        return item
 
     def __repr__(self) -> str:
         if self.kind == "text":
@@ -101,39 +100,3 @@ class RuntimeData:
         rate = f", {self.sample_rate} Hz" if self.sample_rate is not None else ""
         session = f", session {self.session_id!r}" if self.session_id is not None else ""
         return f"RuntimeData({self.kind}, {what}{rate}{session})"
-
-
-def _as_array(value: Any, what: str) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise InvalidTensor(f"{what} cannot be viewed as an array: {error}") from error
-    if array.dtype.kind not in "biufcV":
-        raise InvalidTensor(f"{what} must hold numbers, not {array.dtype} (from {type(value).__name__})")
-    return array
-
-
-def _audio_payload(samples: Any) -> npt.NDArray[np.float32]:
-    array = _as_array(samples, "audio")
-    if array.dtype.kind != "f":
-        raise InvalidTensor(
-            f"audio samples must be floating point in -1…1, not {array.dtype}; for 16-bit PCM divide by 32768"
-        )
-    if array.ndim not in (1, 2):
-        raise InvalidTensor(f"audio must be [frames] or [channels, frames], not {list(array.shape)}")
-    if array.ndim == 2 and not 1 <= array.shape[0] <= MAX_CHANNELS:
-        raise InvalidTensor(
-            f"audio of shape {list(array.shape)} has {array.shape[0]} channels, expected 1 to {MAX_CHANNELS}; "
-            "channels come first: transpose [frames, channels]"
-        )
-    audio = array.astype(np.float32, copy=False)
-    if not np.isfinite(audio).all():
-        raise InvalidTensor("audio samples must be finite, found NaN or infinity")
-    return audio
-
-
-def _checked_rate(sample_rate: Any) -> int:
-    is_number = isinstance(sample_rate, (int, float, np.integer, np.floating)) and sample_rate is not True
-    if not is_number or not 0 < sample_rate < np.inf or int(sample_rate) != sample_rate:
-        raise InvalidTensor(f"sample_rate must be a positive whole number of Hz, not {sample_rate!r}")
-    return int(sample_rate)

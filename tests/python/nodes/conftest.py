@@ -35,7 +35,7 @@ def prompt(prompt_path: Callable[[str], Path]) -> Callable[[str], Samples]:
 
     def samples(name: str) -> Samples:
         if name not in decoded:
-            decoded[name] = np.concatenate([item.payload for item in AudioFileSource(prompt_path(name))])
+            decoded[name] = np.concatenate([item.payload.to_numpy() for item in AudioFileSource(prompt_path(name))])
         return decoded[name]
 
     return samples

@@ -32,7 +32,7 @@ def test_a_file_keeps_its_rate_its_channels_and_its_samples(tmp_path: Path, chan
     samples = np.random.default_rng(3).uniform(-0.9, 0.9, (channels, rate // 3 + 7))
     write_wave(tmp_path / "a.wav", samples, rate)
     items = list(AudioFileSource(tmp_path / "a.wav"))
-    joined = np.concatenate([item.payload for item in items], axis=-1)
+    joined = np.concatenate([item.payload.to_numpy() for item in items], axis=-1)
     assert {item.sample_rate for item in items} == {rate}
     assert joined.shape == (samples.shape if channels > 1 else samples.shape[1:])
     assert np.abs(joined - samples.reshape(joined.shape)).max() < 1e-4
@@ -40,11 +40,22 @@ def test_a_file_keeps_its_rate_its_channels_and_its_samples(tmp_path: Path, chan
 
 @pytest.mark.parametrize("seconds", [0.001, 0.02, 0.1, 60.0])
 def test_the_length_of_the_chunks_changes_only_the_chunks(seconds: float, prompt_path: Callable[[str], Path]) -> None:
-    reference = np.concatenate([item.payload for item in AudioFileSource(prompt_path("beep"))])
+    reference = np.concatenate([item.payload.to_numpy() for item in AudioFileSource(prompt_path("beep"))])
     items = list(AudioFileSource(prompt_path("beep"), chunk_seconds=seconds))
-    assert np.array_equal(np.concatenate([item.payload for item in items]), reference)
+    assert np.array_equal(np.concatenate([item.payload.to_numpy() for item in items]), reference)
     assert all(len(item.payload) == round(seconds * 16000) for item in items[:-1])
     assert [item.timestamp for item in items] == [index * round(seconds * 16000) / 16000 for index in range(len(items))]
+
+
+def test_a_chunk_of_one_decoded_piece_is_a_view_of_it_and_of_several_one_copy(tmp_path: Path) -> None:
+    write_wave(tmp_path / "a.wav", np.zeros((1, 1)), 8000)
+    pieces = [np.full((2, length), number, np.float32) for number, length in enumerate((250, 30, 0, 130))]
+    items = list(AudioFileSource(tmp_path / "a.wav")._chunks(iter(pieces), 1000))
+    chunks = [item.payload.to_numpy() for item in items]
+    assert [chunk.shape for chunk in chunks] == [(2, 100), (2, 100), (2, 100), (2, 100), (2, 10)]
+    assert np.array_equal(np.concatenate(chunks, axis=1), np.concatenate(pieces, axis=1))
+    lent = [[np.shares_memory(chunk, piece) for piece in pieces] for chunk in chunks]
+    assert [[number for number, lends in enumerate(row) if lends] for row in lent] == [[0], [0], [], [3], [3]]
 
 
 def test_it_can_be_read_again() -> None:

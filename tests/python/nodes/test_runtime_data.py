@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from remotemedia import InvalidTensor
+from remotemedia import InvalidTensor, SharedMemoryAllocator, TensorBuffer
 from remotemedia.nodes import RuntimeData
 
 
@@ -35,19 +35,51 @@ def test_items_have_metadata_of_their_own() -> None:
 @pytest.mark.parametrize("samples", [[0.0, 0.5], np.zeros(2), np.zeros(2, np.float16), np.zeros((2, 5)), np.zeros(0)])
 def test_audio_is_float32_frames_or_channels_by_frames(samples: Any) -> None:
     payload = RuntimeData.audio(samples, 8000).payload
+    assert isinstance(payload, TensorBuffer)
     assert payload.dtype == np.float32
-    assert payload.shape == np.asarray(samples).shape
+    assert np.array_equal(payload.to_numpy(), np.asarray(samples))
 
 
-def test_float32_audio_is_not_copied() -> None:
-    samples = np.zeros(10, np.float32)
-    assert np.shares_memory(RuntimeData.audio(samples, 8000).payload, samples)
+@pytest.mark.parametrize("shape", [10, (2, 5)])
+def test_float32_audio_is_not_copied(shape: Any) -> None:
+    samples = np.zeros(shape, np.float32)
+    for view in (samples, samples[..., ::-2], np.asfortranarray(samples)):
+        for audio in (view, memoryview(view), TensorBuffer.from_numpy(view)):
+            assert np.shares_memory(RuntimeData.audio(audio, 8000).payload.to_numpy(), view)
+
+
+def test_a_tensor_is_the_payload_itself() -> None:
+    shared = SharedMemoryAllocator().allocate_tensor((2, 4, 3), "float32")
+    shared.to_numpy()[:] = 0
+    assert RuntimeData.video(shared).payload is shared
+    assert RuntimeData.tensor(shared).payload is shared
+    assert RuntimeData.audio(sound := shared[0], 8000).payload is sound
+    assert sound.storage == "shared_memory"
+
+
+def test_audio_of_torch_is_not_copied() -> None:
+    torch = pytest.importorskip("torch", reason="pip install torch for its tensors (a CPU build will do)")
+    sound = torch.zeros(2, 100)
+    payload = RuntimeData.audio(sound, 8000).payload
+    assert (payload.data_ptr, payload.shape) == (sound.data_ptr(), (2, 100))
+    for wrong, message in ((sound.bfloat16(), "float32.*not bfloat16"), (sound.requires_grad_(), r"detach\(\)")):
+        for _ in range(2):
+            with pytest.raises(InvalidTensor, match=f"^audio.*{message}"):
+                RuntimeData.audio(wrong, 8000)
+
+
+def test_audio_of_the_other_byte_order_is_audio() -> None:
+    for dtype in (">f4", ">f8"):
+        payload = RuntimeData.audio(np.array([0.5, -0.25], dtype), 8000).payload
+        assert (payload.dtype.name, payload.to_numpy().tolist()) == ("float32", [0.5, -0.25])
 
 
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
         (np.zeros(4, np.int16), "floating point in -1…1, not int16; for 16-bit PCM divide by 32768"),
+        (TensorBuffer.allocate(4, "bfloat16"), "float32, float64 or float16, not bfloat16: convert them first"),
+        (b"samples", "not uint8; for 16-bit PCM"),
         (np.zeros((1, 2, 3), np.float32), r"\[frames\] or \[channels, frames\], not \[1, 2, 3\]"),
         (np.float32(1.0), r"not \[\]"),
         (np.zeros((16000, 2), np.float32), "16000 channels.*channels come first: transpose"),
@@ -56,7 +88,7 @@ def test_float32_audio_is_not_copied() -> None:
         (np.array([np.inf], np.float32), "finite"),
         ("samples", "must hold numbers"),
         (None, "must hold numbers"),
-        ([[0.0], [0.0, 1.0]], "cannot be viewed as an array"),
+        ([[0.0], [0.0, 1.0]], "cannot be viewed as a tensor"),
     ],
 )
 def test_what_is_no_audio_is_refused_with_the_reason(samples: Any, message: str) -> None:
@@ -84,7 +116,9 @@ def test_text_is_a_str() -> None:
 
 def test_tensors_may_have_any_shape_and_dtype_of_numbers() -> None:
     for value in (3, [[1, 2]], np.zeros((2, 3), np.complex64), np.array(True)):
-        assert RuntimeData.tensor(value).payload.shape == np.asarray(value).shape
+        payload = RuntimeData.tensor(value).payload
+        assert isinstance(payload, TensorBuffer)
+        assert np.array_equal(payload.to_numpy(), value)
     with pytest.raises(InvalidTensor, match="must hold numbers, not object"):
         RuntimeData.tensor({"a": 1})
 
@@ -108,6 +142,25 @@ def test_replace_shares_the_payload() -> None:
     assert (other.session_id, item.session_id) == ("b", "a")
 
 
+def test_a_payload_that_is_replaced_is_checked_as_a_new_one() -> None:
+    item = RuntimeData.audio([0.25], 8000, timestamp=1.0)
+    louder = item.replace(payload=item.payload.to_numpy() * 2, sample_rate=16000.0)
+    assert isinstance(louder.payload, TensorBuffer)
+    assert (louder.payload.to_numpy().tolist(), louder.sample_rate, louder.timestamp) == ([0.5], 16000, 1.0)
+    assert item.replace(kind="text", payload="a quarter", sample_rate=None).payload == "a quarter"
+    for wrong, message in (
+        ({"payload": np.zeros(3, np.int16)}, "not int16"),
+        ({"payload": "a"}, "must hold numbers"),
+        ({"sample_rate": None}, "sample_rate"),
+        ({"kind": "text"}, "text must be a str, not TensorBuffer"),
+        ({"kind": "video"}, r"not \[1\]"),
+    ):
+        for _ in range(2):
+            with pytest.raises(InvalidTensor, match=message):
+                item.replace(**wrong)
+    assert item.payload.to_numpy().tolist() == [0.25]
+
+
 def test_items_are_compared_by_identity_and_hashable() -> None:
     first, second = RuntimeData.text("a"), RuntimeData.text("a")
     assert first != second
@@ -116,7 +169,7 @@ def test_items_are_compared_by_identity_and_hashable() -> None:
 
 def test_items_travel_by_pickle() -> None:
     item = pickle.loads(pickle.dumps(RuntimeData.audio([0.25], 8000, metadata={"k": [1]})))
-    assert (item.payload.tolist(), item.sample_rate, item.metadata) == ([0.25], 8000, {"k": [1]})
+    assert (item.payload.to_numpy().tolist(), item.sample_rate, item.metadata) == ([0.25], 8000, {"k": [1]})
 
 
 def test_the_repr_is_short() -> None:

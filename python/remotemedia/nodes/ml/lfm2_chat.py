@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from remotemedia.core.tensor_bridge import TensorBuffer
+
 if TYPE_CHECKING:
     import torch
     from liquid_audio import ChatState
@@ -63,14 +65,13 @@ class Chat:
 
     def ask(self, question: Question) -> None:
         """Adds the user's turn and opens the answer's, until `answer` or `withdraw`."""
-        import torch
-
         self._before = dict(self.state)
         self.state.new_turn("user")
         if isinstance(question.content, str):
             self.state.add_text(question.content)
         else:
-            self.state.add_audio(torch.tensor(question.content)[None], question.sample_rate)
+            wave = TensorBuffer.from_numpy(question.content).to_torch(allow_readonly=True)  # which is only read
+            self.state.add_audio(wave[None], question.sample_rate)
         self.state.end_turn()
         self.state.new_turn("assistant")
 

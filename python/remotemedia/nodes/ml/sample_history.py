@@ -41,12 +41,19 @@ class SampleHistory:
             self._start += len(self._chunks.popleft())
 
     def slice(self, start: int, end: int) -> Samples:
-        """A copy of the samples from start up to end, [end - start].
+        """The samples from start up to end, [end - start]: a view where they came in one piece, else put together.
 
         Raises:
             IndexError: If some of them are gone or not there yet.
         """
         if not self._start <= start <= end <= self._end:
             raise IndexError(f"samples {start} to {end} asked for, {self._start} to {self._end} are kept")
-        kept = np.concatenate(self._chunks) if self._chunks else np.zeros(0, np.float32)
-        return kept[start - self._start : end - self._start].copy()
+        parts: list[Samples] = []
+        position = self._start
+        for chunk in self._chunks:
+            if position >= end:
+                break
+            if position + len(chunk) > start:
+                parts.append(chunk[max(start - position, 0) : end - position])
+            position += len(chunk)
+        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])

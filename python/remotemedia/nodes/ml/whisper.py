@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from remotemedia.core.errors import PlatformNotSupported
 from remotemedia.core.model_registry import ModelHandle, ModelRegistry
 from remotemedia.core.model_registry import registry as process_registry
@@ -16,7 +14,7 @@ from remotemedia.nodes.mono_audio import mono_samples
 from remotemedia.nodes.node import Node
 from remotemedia.nodes.node_types import register_node
 from remotemedia.nodes.optional_package import import_package
-from remotemedia.nodes.resampler import StreamingResampler
+from remotemedia.nodes.resampler import resampled
 from remotemedia.nodes.runtime_data import RuntimeData
 
 SAMPLE_RATE = 16_000
@@ -114,10 +112,11 @@ class WhisperNode(Node):
         if self._handle is None:
             raise RuntimeError(f"{self!r} is not initialised, so it has no model")
         samples, rate = mono_samples(item, needed_by="WhisperNode")
-        resampler = StreamingResampler(rate, SAMPLE_RATE)
-        audio = np.concatenate([resampler.push(samples), resampler.finish()])
         segments, info = self._handle.model.transcribe(
-            audio, language=self._language, beam_size=self._beam_size, word_timestamps=True
+            resampled(samples, rate, SAMPLE_RATE),
+            language=self._language,
+            beam_size=self._beam_size,
+            word_timestamps=True,
         )
         offset = item.metadata.get("start", 0.0)
         texts: list[str] = []

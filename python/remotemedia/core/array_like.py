@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever holds numbers, as a tensor."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from remotemedia.core.errors import InvalidTensor, ZeroCopyUnavailable
+from remotemedia.core.tensor_bridge import TensorBuffer
+
+ArrayLike = Any
+"""A NumPy array, a TensorBuffer, a torch.Tensor, a DLPack exporter, a buffer, a number, a list of them."""
+
+
+def as_tensor(value: ArrayLike, *, name: str) -> TensorBuffer:
+    """The elements of value as a tensor, where they are.
+
+    A TensorBuffer is given back. Arrays of NumPy, tensors of torch, exporters of DLPack and buffers are viewed, bytes
+    as uint8. Copied is what no tensor can view: numbers and lists, an array of the other byte order, one whose strides
+    are no whole numbers of elements.
+
+    Args:
+        value: What holds the elements.
+        name: Of the value, for errors.
+
+    Raises:
+        InvalidTensor: No tensor has such elements, or they cannot be reached; the message says what to do.
+    """
+    try:
+        return _tensor_of(value)
+    except InvalidTensor as error:
+        raise InvalidTensor(f"{name}: {error}") from error
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise InvalidTensor(f"{name} cannot be viewed as a tensor: {error}") from error
+
+
+def _tensor_of(value: ArrayLike) -> TensorBuffer:
+    if isinstance(value, TensorBuffer):
+        return value
+    if isinstance(value, getattr(sys.modules.get("torch"), "Tensor", ())):
+        return TensorBuffer.from_torch(value)
+    if isinstance(value, np.ndarray):
+        return _tensor_of_array(value)
+    if hasattr(value, "__dlpack__"):
+        return TensorBuffer.from_dlpack(value)
+    array = np.asarray(memoryview(value) if isinstance(value, bytes) else value)  # NumPy takes bytes for text
+    if array.dtype.kind in "OSU":
+        raise InvalidTensor(f"must hold numbers, not {array.dtype} (from {type(value).__name__})")
+    return _tensor_of_array(array)
+
+
+def _tensor_of_array(array: npt.NDArray[Any]) -> TensorBuffer:
+    if array.dtype.kind in "iufc" and not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    try:
+        return TensorBuffer.from_numpy(array)
+    except ZeroCopyUnavailable:
+        return TensorBuffer.from_numpy(array, zero_copy=False)
