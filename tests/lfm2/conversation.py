@@ -25,7 +25,8 @@ def text_of(items: list[RuntimeData]) -> str:
 
 
 def sound_of(items: list[RuntimeData]) -> npt.NDArray[np.float32]:
-    return np.concatenate([np.zeros(0, np.float32), *(item.payload for item in items if item.kind == "audio")])
+    sounds = (item.payload.to_numpy() for item in items if item.kind == "audio")
+    return np.concatenate([np.zeros(0, np.float32), *sounds])
 
 
 def same(these: list[RuntimeData], those: list[RuntimeData]) -> bool:

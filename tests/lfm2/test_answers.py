@@ -11,7 +11,7 @@ import pytest
 import torch
 from liquid_audio import ChatState, LFM2AudioModel, LFM2AudioProcessor
 
-from remotemedia import InvalidTensor
+from remotemedia import InvalidTensor, TensorBuffer
 from remotemedia.nodes import RuntimeData
 from remotemedia.nodes.ml.lfm2_audio import LFM2AudioNode
 from remotemedia.nodes.ml.lfm2_chat import Chat, Question
@@ -48,7 +48,7 @@ class Library:
         if question.kind == "text":
             state.add_text(question.payload)
         else:
-            state.add_audio(torch.tensor(question.payload)[None], question.sample_rate)
+            state.add_audio(torch.tensor(question.payload.to_numpy())[None], question.sample_rate)
         state.end_turn()
         state.new_turn("assistant")
         generate = self.model.generate_interleaved if interleaved else self.model.generate_sequential
@@ -166,11 +166,31 @@ async def test_speech_of_any_rate_and_channels_is_a_question_and_is_never_given_
 ) -> None:
     node = await make_node(max_new_tokens=20)
     mono = speech(0.5, rate)
-    stereo = RuntimeData.audio(np.stack([mono.payload, mono.payload]), rate)
+    stereo = RuntimeData.audio(np.stack([mono.payload.to_numpy()] * 2), rate)
     answer = await ask(node, node.open_session("mono"), mono)
     assert same(answer, await ask(node, node.open_session("stereo"), stereo))
     assert text_of(answer) == library.text(library.answer(mono, tokens=20))
     assert all(item.sample_rate == 24_000 for item in answer if item.kind == "audio")
+    assert all(isinstance(item.payload, TensorBuffer) for item in answer if item.kind == "audio")
+
+
+def test_the_library_is_given_the_samples_of_the_question_where_they_are(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+    add_audio = ChatState.add_audio
+
+    def hearing(state: ChatState, wave: torch.Tensor, rate: int) -> None:
+        heard.append((wave.data_ptr(), tuple(wave.shape)))
+        add_audio(state, wave, rate)
+
+    monkeypatch.setattr(ChatState, "add_audio", hearing)
+    samples = speech(0.5).payload.to_numpy()
+    before = samples.copy()
+    samples.flags.writeable = False
+    Chat(library.state("Respond."), "", 10_000).ask(Question(samples, 16_000))
+    assert heard == [(samples.ctypes.data, (1, 8000))]
+    assert np.array_equal(samples, before), "and it only reads them"
 
 
 async def test_a_very_short_sound_is_a_question_and_silence_without_samples_is_none(make_node: NodeMaker) -> None:
@@ -234,15 +254,15 @@ def test_an_answer_of_any_make_up_is_remembered_and_can_be_followed_up(library: 
         chat.answer(tokens)
     assert chat.exchanges == 2
     assert chat.tokens == chat.state.modality_flag.shape[1] == chat.state.text.shape[1] + chat.state.audio_out.shape[1]
-    chat.ask(Question(speech(0.3).payload, 16_000))
+    chat.ask(Question(speech(0.3).payload.to_numpy(), 16_000))
     assert next(library.model.generate_interleaved(**chat.state, max_new_tokens=1)).numel() == 1
 
 
 def test_the_oldest_exchanges_are_forgotten_and_the_rest_is_as_if_they_had_never_been(library: Library) -> None:
     exchanges: list[tuple[Question, list[torch.Tensor]]] = [
         (Question("first"), [torch.tensor([65]), torch.arange(8)]),
-        (Question(speech(0.7).payload, 16_000), [torch.arange(8), torch.tensor([66]), torch.arange(8) * 2]),
-        (Question(speech(0.3, 8_000).payload, 8_000), []),
+        (Question(speech(0.7).payload.to_numpy(), 16_000), [torch.arange(8), torch.tensor([66]), torch.arange(8) * 2]),
+        (Question(speech(0.3, 8_000).payload.to_numpy(), 8_000), []),
         (Question("last"), [torch.tensor([67])] * 3),
     ]
 
