@@ -43,7 +43,8 @@ def test_audio_is_float32_frames_or_channels_by_frames(samples: Any) -> None:
 @pytest.mark.parametrize("shape", [10, (2, 5)])
 def test_float32_audio_is_not_copied(shape: Any) -> None:
     samples = np.zeros(shape, np.float32)
-    for view in (samples, samples[..., ::-2], np.asfortranarray(samples)):
+    views: list[Any] = [samples, samples[..., ::-2], np.asfortranarray(samples)]
+    for view in views:
         for audio in (view, memoryview(view), TensorBuffer.from_numpy(view)):
             assert np.shares_memory(RuntimeData.audio(audio, 8000).payload.to_numpy(), view)
 

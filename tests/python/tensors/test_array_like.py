@@ -94,7 +94,7 @@ def test_a_buffer_is_viewed(buffer: Any, dtype: str) -> None:
 
 
 def test_what_may_not_be_written_stays_so() -> None:
-    elements = np.zeros(3)
+    elements: Any = np.zeros(3)
     elements.flags.writeable = False
     for value in (elements, WithDlpack(elements), memoryview(elements)):
         assert as_tensor(value, name="it").read_only
