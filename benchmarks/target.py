@@ -31,7 +31,7 @@ class Control:
 class Target:
     """One figure to reach, in nanoseconds; None: measured beside its controls, without a target of its own.
 
-    moved_bytes is for what is told in GB/s.
+    moved_bytes is for what is told in GB/s. needs: a package without which it is not run.
     """
 
     what: str
@@ -39,6 +39,7 @@ class Target:
     most_ns: float | None
     controls: tuple[Control, ...]
     moved_bytes: int = 0
+    needs: str = ""
 
     def met_by(self, ns: float) -> bool | None:
         """Whether the target is met; None where there is none."""

@@ -21,7 +21,7 @@ def _target_row(group: TargetGroup, verdict: Verdict, measured: Rounds) -> list[
     def told(nanoseconds: float) -> str:
         return _told(nanoseconds, group.unit, target.moved_bytes)
 
-    median = "disturbed" if ns is None else told(ns.median)
+    median = told(ns.median) if ns is not None else _why_none(target, measured)
     ends = [] if ns is None else [told(ns.least), told(ns.most)]
     ratios = [
         _ratio(control, ratio) if control.arm in measured.names else ""
@@ -37,6 +37,10 @@ def _target_row(group: TargetGroup, verdict: Verdict, measured: Rounds) -> list[
         *ratios,
         *[""] * (len(group.controls) - len(ratios)),
     ]
+
+
+def _why_none(target: Target, measured: Rounds) -> str:
+    return f"not run: no {target.needs}" if target.needs and target.arm not in measured.names else "disturbed"
 
 
 def _told(ns: float, unit: str, moved_bytes: int) -> str:

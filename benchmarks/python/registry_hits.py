@@ -5,19 +5,14 @@ import functools
 import json
 import os
 import threading
-import time
 from collections.abc import Callable
 from itertools import repeat
 
 import remotemedia
-from benchmarks.python.disturbance import Disturbance
+from benchmarks.python.batches import BATCH, Batch, measure
 from remotemedia import ModelRegistry, RegistryConfig
 
 KEY = "acme/embedder-000000-int8@cpu:0"
-BATCH = 256
-SECONDS = 0.2
-
-Batch = Callable[[], None]
 
 
 class Model:
@@ -26,29 +21,6 @@ class Model:
 
 def load() -> Model:
     return Model()
-
-
-def measure(name: str, batch: Batch) -> dict[str, object]:
-    """Runs `batch` for a while.
-
-    Args:
-        name: What the arm is called.
-        batch: Does the thing 256 times.
-    """
-    for _ in range(20):
-        batch()
-    times: list[int] = []
-    clock = time.perf_counter_ns
-    disturbance = Disturbance()
-    began = now = clock()
-    while now - began < SECONDS * 1e9:
-        batch()
-        before, now = now, clock()
-        times.append(now - before)
-    others, off_cpu = disturbance.others(), disturbance.off_cpu()
-    mean = (now - began) / len(times) / BATCH
-    p99 = sorted(times)[len(times) * 99 // 100] / BATCH
-    return {"name": name, "ns": mean, "p99_ns": p99, "others": others, "off_cpu": off_cpu}
 
 
 def arms() -> dict[str, Batch]:

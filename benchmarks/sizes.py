@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes of the tensors that are measured from Python, and what they are called."""
+
+MIB = 1 << 20
+SENT = 10 * MIB
+CONVERTED = {1024: "1 KiB", SENT: "10 MiB", 256 * MIB: "256 MiB"}
