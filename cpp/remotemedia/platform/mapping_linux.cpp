@@ -34,13 +34,13 @@ std::byte* map_whole(int descriptor, std::size_t size, int protection, void* at)
   return data == MAP_FAILED ? nullptr : static_cast<std::byte*>(data);
 }
 
-/// Bytes in [data, data + size) that no process has touched yet.
-std::size_t absent_bytes(std::byte* data, std::size_t size) noexcept {
+/// Bytes in [data, data + size) that no process has touched yet; counts no further than beyond `enough`.
+std::size_t absent_bytes(std::byte* data, std::size_t size, std::size_t enough) noexcept {
   constexpr std::size_t kPages = 4096;  // at a time
   std::array<unsigned char, kPages> present{};
   const std::size_t page = page_bytes();
   std::size_t absent = 0;
-  for (std::size_t done = 0; done < size;) {
+  for (std::size_t done = 0; done < size && absent <= enough;) {
     const std::size_t part = std::min(kPages * page, size - done);
     if (mincore(data + done, part, present.data()) != 0) return size;
     const auto end = present.begin() + static_cast<std::ptrdiff_t>(part / page);
@@ -53,10 +53,10 @@ std::size_t absent_bytes(std::byte* data, std::size_t size) noexcept {
 
 /// A control group that runs full ends processes instead of refusing pages, so it is asked before.
 void check_room(std::byte* data, std::size_t size, const std::string& what) {
-  const std::size_t needed = absent_bytes(data, size);
-  if (needed == 0) return;
   const std::optional<std::size_t> available = available_memory();
-  if (available && needed + kHeadroom > *available) throw OsError("madvise", ENOMEM, what);
+  if (!available) return;
+  const std::size_t needed = absent_bytes(data, size, *available);
+  if (needed > 0 && needed + kHeadroom > *available) throw OsError("madvise", ENOMEM, what);
 }
 
 /// Has the kernel read a byte of each page: it gets the page, or the call an error where the process would get a
