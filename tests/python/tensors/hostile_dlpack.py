@@ -150,7 +150,8 @@ class Taken:
 
     @property
     def tensor(self) -> Tensor:
-        return self.managed.tensor
+        tensor: Tensor = self.managed.tensor
+        return tensor
 
     @property
     def flags(self) -> int:

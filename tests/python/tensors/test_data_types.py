@@ -183,7 +183,11 @@ def test_without_ml_dtypes_numpy_is_refused_and_the_remedy_is_named(name: str) -
     program = f"""
     tensor = rm.TensorBuffer.allocate((2, 3), {name!r})
     for _ in range(2):
-        for wanted, ask in ((rm.InvalidTensor, tensor.to_numpy), (TypeError, lambda: np.asarray(tensor)), (TypeError, tensor.__array__)):
+        for wanted, ask in (
+            (rm.InvalidTensor, tensor.to_numpy),
+            (TypeError, lambda: np.asarray(tensor)),
+            (TypeError, tensor.__array__),
+        ):
             try:
                 ask()
                 say("no error")

@@ -213,8 +213,20 @@ def test_23_unknown_types_are_refused(code: int) -> None:
 
 @pytest.mark.parametrize(
     ("code", "bits"),
-    [(FLOAT, 8), (FLOAT, 80), (FLOAT, 128), (INT, 0), (INT, 4), (UINT, 1), (INT, 128), (BFLOAT, 32), (COMPLEX, 16)]
-    + [(6, 1), (6, 16), (10, 16), (17, 4), (UINT, 24), (255, 255)],
+    [
+        *[
+            (FLOAT, 8),
+            (FLOAT, 80),
+            (FLOAT, 128),
+            (INT, 0),
+            (INT, 4),
+            (UINT, 1),
+            (INT, 128),
+            (BFLOAT, 32),
+            (COMPLEX, 16),
+        ],
+        *[(6, 1), (6, 16), (10, 16), (17, 4), (UINT, 24), (255, 255)],
+    ],
 )
 def test_23_types_of_other_widths_are_refused(code: int, bits: int) -> None:
     refused(rm.InvalidTensor, f"{bits} bits", dtype=(code, bits, 1))

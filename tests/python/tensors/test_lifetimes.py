@@ -106,9 +106,9 @@ def test_free_ends_the_use_of_this_object(allocator: rm.SharedMemoryAllocator) -
         lambda: memoryview(tensor),
         lambda: np.asarray(tensor),
         lambda: np.from_dlpack(tensor),
-        lambda: tensor.__dlpack__(),
-        lambda: tensor.__dlpack_device__(),
-        lambda: tensor.__array__(),
+        tensor.__dlpack__,
+        tensor.__dlpack_device__,
+        tensor.__array__,
         lambda: tensor.__array_interface__,
         lambda: rm.TensorBuffer.from_dlpack(tensor),
     ]

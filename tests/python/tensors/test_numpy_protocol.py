@@ -209,7 +209,7 @@ def test_from_numpy_takes_arrays_only(given: Any) -> None:
 
 
 def test_a_masked_array_is_refused_with_the_remedy() -> None:
-    array = np.ma.masked_array([1, 2, 3], mask=[0, 1, 0])
+    array = np.ma.masked_array([1, 2, 3], mask=[False, True, False])
     for zero_copy in (True, False):
         with pytest.raises(rm.InvalidTensor, match="filled"):
             rm.TensorBuffer.from_numpy(array, zero_copy=zero_copy)

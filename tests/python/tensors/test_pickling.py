@@ -93,7 +93,7 @@ def test_a_freed_tensor_is_not_pickled(allocator: rm.SharedMemoryAllocator) -> N
     allocator.free(tensor)
     for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(rm.InvalidTensor, match="freed"):
-            attempt(tensor)  # type: ignore[operator]
+            attempt(tensor)
 
 
 # Shared memory
