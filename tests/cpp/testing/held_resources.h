@@ -11,12 +11,15 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
+#include <set>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 namespace remotemedia::testing {
@@ -69,6 +72,24 @@ inline std::size_t shared_memory_of_machine() {
     if (word == "Shmem:" && lines >> kilobytes) return kilobytes * 1024;
   }
   return 0;
+}
+
+/// Waits for it: pages of the dead go a moment after them, and other processes of this machine use shared memory too.
+inline bool shared_memory_comes_back_to(std::size_t bytes) {
+  constexpr std::size_t kTolerance = std::size_t{2} << 20;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+  while (shared_memory_of_machine() > bytes + kTolerance) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+/// What has a name that would outlive its makers.
+inline std::set<std::filesystem::path> named_shared_memory() {
+  std::set<std::filesystem::path> names;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) names.insert(entry.path());
+  return names;
 }
 
 }  // namespace remotemedia::testing
