@@ -142,7 +142,8 @@ TEST_F(ExportCrashTest, NothingIsLeftOfPeersKilledAtAnyCall) {
   ExportPeer(folder()).export_block(1, 1);
   EXPECT_EQ(addresses().size(), 2U);
   EXPECT_EQ(testing::named_shared_memory(), names);
-  EXPECT_TRUE(testing::shared_memory_comes_back_to(shared));
+  EXPECT_TRUE(testing::shared_memory_comes_back_to(shared))
+      << "of the whole machine: " << shared << " bytes before, " << testing::shared_memory_of_machine() << " now";
 }
 
 }  // namespace
