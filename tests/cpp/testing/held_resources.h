@@ -50,6 +50,7 @@ inline HeldResources HeldResources::now() {
   for (std::string line; std::getline(maps, line);) {
     const std::size_t mode = line.find(' ') + 1;
     const std::string path = line.find('/') == std::string::npos ? "" : line.substr(line.find('/'));
+    if (path.starts_with("/[aio]")) continue;  // a process keeps one once it has shared a doorbell
     const bool shared = line[mode + 3] == 's';
     const bool reserved = kReservationsAreOurs && line.compare(mode, 4, "---p") == 0 && path.empty();
     if (shared || reserved) held.mappings.push_back(line.substr(0, mode + 4) + " " + path);
