@@ -48,9 +48,10 @@ constexpr std::array kSteps{
 class ExportCrashTest : public testing::FaultyExportPeersTest {
  protected:
   ExportCrashTest() {
-    exporter_.export_block(kBytes, 77);
-    outlive_a_peer(Step::creation, 1'000'000, "after");  // what a first use keeps
+    const std::string id = exporter_.export_block(kBytes, 77);
     exporter_held_ = exporter_.counts();
+    EXPECT_TRUE(imports(importer_, importer_imports_, id, 77, "nothing else"));
+    exporter_held_.first += 1;  // that importer's connection
     importer_held_ = importer_.counts();
   }
 
@@ -64,11 +65,11 @@ class ExportCrashTest : public testing::FaultyExportPeersTest {
     const std::string id = peer->export_block(kBytes, 3);
     EXPECT_TRUE(id.starts_with("rm1-") || id == "<gone>") << id;
     enter(Step::handing_over);
-    const bool taken = id != "<gone>" && imports(importer_, importer_imports_, id, "shared_memory_unavailable");
+    const bool taken = id != "<gone>" && imports(importer_, importer_imports_, id, 3, "shared_memory_unavailable");
     const std::string others_id = exporter_.export_block(kBytes, 3);
     enter(Step::taking_over);
     int peers_imports = 0;
-    imports(*peer, peers_imports, others_id, "<gone>");
+    imports(*peer, peers_imports, others_id, 3, "<gone>");
     enter(Step::release);
     does(*peer, "drop 0", "dropped");
     does(*peer, "forget 0", "forgotten");
@@ -84,6 +85,7 @@ class ExportCrashTest : public testing::FaultyExportPeersTest {
 
   /// Returns once the others have what they had, and no more: they hear of the death a moment later.
   void wait_until_all_is_given_back() {
+    EXPECT_EQ(importer_.ask("sum 0"), sum_of(kBytes, 77)) << "what they had of each other stays";
     while (exporter_.ask("usage") != std::to_string(kBytes)) {
     }
     while (exporter_.counts() != exporter_held_) {
@@ -97,9 +99,11 @@ class ExportCrashTest : public testing::FaultyExportPeersTest {
     EXPECT_TRUE(said == answer || said == "<gone>") << said;
   }
 
-  bool imports(ExportPeer& peer, int& imports, const std::string& id, const std::string& otherwise) const {
+  /// Whether the block of that id was imported; the answer must be `otherwise` if not.
+  static bool imports(ExportPeer& peer, int& imports, const std::string& id, unsigned seed,
+                      const std::string& otherwise) {
     const std::string said = peer.import(id);
-    const bool imported = said == std::to_string(imports) + " " + sum_of(kBytes, 3);
+    const bool imported = said == std::to_string(imports) + " " + sum_of(kBytes, seed);
     EXPECT_TRUE(imported || said == otherwise) << said;
     imports += imported ? 1 : 0;
     return imported;
