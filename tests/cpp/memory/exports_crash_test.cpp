@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "memory/faulty_export_peers.h"
+#include "remotemedia/memory/allocator_config.h"
 #include "testing/held_resources.h"
 #include "testing/rounds.h"
 
@@ -23,6 +24,7 @@ using testing::ExportPeer;
 using testing::HeldResources;
 
 constexpr std::size_t kBytes = 5000;
+constexpr std::size_t kSegmentBytes = AllocatorConfig{}.first_segment_bytes;  // that it comes from
 
 /// Where in its life a process is killed.
 enum class Step {
@@ -59,7 +61,7 @@ class ExportCrashTest : public testing::FaultyExportPeersTest {
   bool outlive_a_peer(Step step, int n, const std::string& moment) {
     const auto peer = faulty_peer();
     const auto enter = [&](Step now) {
-      peer->tell(now == step ? "kill_at " + std::to_string(n) + " " + moment : "spare");
+      peer->ask(now == step ? "kill_at " + std::to_string(n) + " " + moment : "spare");
     };
     enter(Step::creation);
     const std::string id = peer->export_block(kBytes, 3);
@@ -146,7 +148,7 @@ TEST_F(ExportCrashTest, NothingIsLeftOfPeersKilledAtAnyCall) {
   ExportPeer(folder()).export_block(1, 1);
   EXPECT_EQ(addresses().size(), 2U);
   EXPECT_EQ(testing::named_shared_memory(), names);
-  EXPECT_TRUE(testing::shared_memory_comes_back_to(shared))
+  EXPECT_TRUE(testing::shared_memory_comes_back_to(shared, killed * kSegmentBytes))
       << "of the whole machine: " << shared << " bytes before, " << testing::shared_memory_of_machine() << " now";
 }
 

@@ -38,7 +38,7 @@ TEST_F(ExportFaultTest, ABrokerThatCannotStartStartsTheNextTime) {
   for (int n = 1; reached; ++n) {
     for (int way = 0;; ++way) {
       const auto exporter = faulty_peer();
-      exporter->tell("fail_at " + std::to_string(n) + " " + std::to_string(way));
+      exporter->ask("fail_at " + std::to_string(n) + " " + std::to_string(way));
       const std::string first = exporter->ask("region 5000 3");
       const std::string fault = exporter->ask("fault");
       const ::testing::ScopedTrace trace(__FILE__, __LINE__, fault);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An ExportPeer in which a system call can fail, or be its last. It knows these lines too; the first two say nothing:
+// An ExportPeer in which a system call can fail, or be its last. It knows these lines too:
 //
 //     kill_at N before|after         the N-th call from here on is the last
 //     spare                          none is
@@ -35,10 +35,13 @@ inline const PeerRole kFaultyPeer("export peer", [](const std::vector<std::strin
     words >> verb >> n >> how;
     if (verb == "kill_at") {
       end.emplace(n, how == "before" ? KillAt::Moment::before : KillAt::Moment::after);
+      std::cout << "will end" << std::endl;
     } else if (verb == "spare") {
       end.reset();
+      std::cout << "spared" << std::endl;
     } else if (verb == "fail_at") {
       fault.emplace(n, std::stoi(how));
+      std::cout << "will fail" << std::endl;
     } else if (verb == "fault") {
       std::cout << (!fault->reached() ? "not reached"
                     : fault->failed() ? fault->description()

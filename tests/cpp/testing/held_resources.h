@@ -75,11 +75,12 @@ inline std::size_t shared_memory_of_machine() {
   return 0;
 }
 
-/// Waits for it: pages of the dead go a moment after them, and other processes of this machine use shared memory too.
-inline bool shared_memory_comes_back_to(std::size_t bytes) {
-  constexpr std::size_t kTolerance = std::size_t{2} << 20;
+/// Whether of the `made` bytes of processes that are dead hardly any are left of this machine, which had `bytes` before
+/// them. Waits for it: their pages go a moment after them. The eighth part is for other processes that begin to use
+/// shared memory meanwhile.
+inline bool shared_memory_comes_back_to(std::size_t bytes, std::size_t made) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
-  while (shared_memory_of_machine() > bytes + kTolerance) {
+  while (shared_memory_of_machine() > bytes + made / 8) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::yield();
   }

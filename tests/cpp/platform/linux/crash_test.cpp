@@ -119,7 +119,7 @@ TEST(CrashTest, NothingIsLeftOfPeersKilledAtAnyCall) {
     ++n;
   }
   EXPECT_EQ(testing::named_shared_memory(), names);
-  EXPECT_TRUE(testing::shared_memory_comes_back_to(shared))
+  EXPECT_TRUE(testing::shared_memory_comes_back_to(shared, killed * kBytes))
       << "of the whole machine: " << shared << " bytes before, " << testing::shared_memory_of_machine() << " now";
   EXPECT_GT(killed, rounds / 2);
   RecordProperty("calls", last - 1);
