@@ -9,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -108,5 +109,18 @@ void ChannelListener::Impl::turn_away(int error) {
   spare_ = spare_descriptor();
   throw OsError("accept", error, "accept a caller at " + path_.string() + ", who is turned away");
 }
+
+ChannelListener::ChannelListener() noexcept = default;
+ChannelListener::ChannelListener(ChannelListener&&) noexcept = default;
+ChannelListener& ChannelListener::operator=(ChannelListener&&) noexcept = default;
+ChannelListener::~ChannelListener() = default;
+ChannelListener::ChannelListener(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+ChannelListener::operator bool() const noexcept { return impl_ != nullptr; }
+
+ChannelListener ChannelListener::listen(const std::filesystem::path& address) {
+  return ChannelListener(std::make_unique<Impl>(address));
+}
+
+NativeHandle ChannelListener::wait_handle() const noexcept { return impl_ ? impl_->socket.get() : kNoHandle; }
 
 }  // namespace remotemedia::platform

@@ -82,23 +82,10 @@ void DescriptorChannel::shut_down() noexcept { shutdown(descriptor(impl_->socket
 
 NativeHandle DescriptorChannel::wait_handle() const noexcept { return impl_ ? impl_->socket.get() : kNoHandle; }
 
-ChannelListener::ChannelListener() noexcept = default;
-ChannelListener::ChannelListener(ChannelListener&&) noexcept = default;
-ChannelListener& ChannelListener::operator=(ChannelListener&&) noexcept = default;
-ChannelListener::~ChannelListener() = default;
-ChannelListener::ChannelListener(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
-ChannelListener::operator bool() const noexcept { return impl_ != nullptr; }
-
-ChannelListener ChannelListener::listen(const std::filesystem::path& address) {
-  return ChannelListener(std::make_unique<Impl>(address));
-}
-
 std::optional<DescriptorChannel> ChannelListener::accept(TimePoint deadline) {
   OwnedHandle caller = impl_->accept(deadline);
   if (!caller) return std::nullopt;
   return DescriptorChannel(std::make_unique<DescriptorChannel::Impl>(std::move(caller)));
 }
-
-NativeHandle ChannelListener::wait_handle() const noexcept { return impl_ ? impl_->socket.get() : kNoHandle; }
 
 }  // namespace remotemedia::platform

@@ -18,13 +18,14 @@ class REMOTEMEDIA_API Doorbell {
 
   /// A bell that another process made and sent.
   ///
-  /// Errors:  protocol_error if the handle is none.
+  /// Errors:  protocol_error if the handle is none; OsError.
   static Doorbell adopt(OwnedHandle handle);
 
   Doorbell() noexcept = default;
 
-  /// Never blocks, however often nobody listens. Whoever has been sent the bell could make it block on Linux, by
-  /// setting the handle to blocking and ringing it 2^64 times at once: nobody else can, and nobody by accident.
+  /// Never blocks, however often nobody listens and whatever other holders do to the bell; they can take its rings.
+  /// On a Linux without asynchronous I/O (io_submit) whoever has been sent the bell can make it block: let no thread
+  /// ring there that others wait for.
   ///
   /// Cost:  one system call.
   void ring() noexcept;

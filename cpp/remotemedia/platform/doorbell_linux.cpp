@@ -14,6 +14,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/platform/call_posix.h"
 #include "remotemedia/platform/doorbell.h"
+#include "remotemedia/platform/eventfd_linux.h"
 
 namespace remotemedia::platform {
 
@@ -33,14 +34,11 @@ Doorbell Doorbell::adopt(OwnedHandle handle) {
   if (size < 0 || std::string_view(target.data(), static_cast<std::size_t>(size)) != kEventfd) {
     throw Error(ErrorCode::protocol_error, "the handle that came as a doorbell is no eventfd");
   }
+  expect_other_holders();
   return Doorbell(std::move(handle));
 }
 
-void Doorbell::ring() noexcept {
-  const std::uint64_t one = 1;
-  // Refused where the bell has been rung 2^64 - 2 times unheard: then it is ringing.
-  uninterrupted([&] { return write(descriptor(handle_), &one, sizeof one); });
-}
+void Doorbell::ring() noexcept { raise_eventfd(descriptor(handle_)); }
 
 bool Doorbell::wait(TimePoint deadline) {
   for (;;) {
@@ -56,7 +54,10 @@ bool Doorbell::wait(TimePoint deadline) {
   }
 }
 
-OwnedHandle Doorbell::duplicate() const { return duplicate_descriptor(handle_.get()); }
+OwnedHandle Doorbell::duplicate() const {
+  expect_other_holders();
+  return duplicate_descriptor(handle_.get());
+}
 
 NativeHandle Doorbell::wait_handle() const noexcept { return handle_.get(); }
 

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "memory/export_peers.h"
+#include "testing/rounds.h"
 
 namespace remotemedia {
 namespace {
@@ -146,8 +146,7 @@ TEST_F(ExportsBetweenProcessesTest, ComingAndGoingLeavesNothing) {
   ExportPeer importer(folder());
   const std::string id = exporter.export_block(1000, 1);
   const std::pair<int, int> there = exporter.counts();
-  const char* const soak = std::getenv("REMOTEMEDIA_SOAK_ROUNDS");
-  const std::string times = soak != nullptr ? soak : "1000";
+  const std::string times = std::to_string(testing::rounds(1000));
   importer.ask("cycle " + id + " 1");
   const std::pair<int, int> here = importer.counts();
   importer.ask("cycle " + id + " " + times);

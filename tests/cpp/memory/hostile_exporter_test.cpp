@@ -7,29 +7,27 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstring>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <random>
+#include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "memory/blocks_of_a_segment.h"
+#include "memory/lying_exporter.h"
 #include "remotemedia/base/error.h"
-#include "remotemedia/memory/export_access.h"
 #include "remotemedia/memory/export_id.h"
 #include "remotemedia/memory/export_messages.h"
 #include "remotemedia/memory/exports.h"
 #include "remotemedia/platform/descriptor_channel.h"
 #include "remotemedia/platform/doorbell.h"
-#include "remotemedia/platform/machine.h"
 #include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/platform/shared_memory.h"
-#include "remotemedia/platform/waiting.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {
@@ -39,110 +37,11 @@ using namespace std::chrono_literals;
 using platform::DescriptorChannel;
 using platform::OwnedHandle;
 using testing::code_thrown;
+using testing::LyingExporter;
 
-constexpr std::size_t kBytes = 5000;
+constexpr std::size_t kBytes = LyingExporter::kBytes;
 
 TimePoint soon() { return later(monotonic_clock().now(), 30s); }
-
-/// Listens at a broker's address, and answers what its test likes.
-class LyingExporter {
- public:
-  LyingExporter() {
-    platform::random_bytes(id_.broker);
-    listener_ = platform::ChannelListener::listen(broker_address(id_.broker));
-    thread_ = std::thread([this] { run(); });
-  }
-  LyingExporter(const LyingExporter&) = delete;
-  LyingExporter& operator=(const LyingExporter&) = delete;
-  ~LyingExporter() {
-    ending_ = true;
-    doorbell_.ring();
-    thread_.join();
-  }
-
-  std::string id() const { return to_text(id_); }
-
-  // What is said, to be changed before anybody imports. None: the truth.
-  std::function<void(OpenedAnswer&)> opened;                // before it is sent
-  std::function<void(std::vector<std::byte>&)> open_bytes;  // of that message
-  std::size_t handles_with_opened = 0;
-  std::size_t handles_with_mapped = 1;
-  std::function<OwnedHandle()> handle;  // instead of the segment's
-  std::function<void(MappedAnswer&)> mapped;
-  std::function<bool(DescriptorChannel&, std::span<const std::byte>)> instead;  // true: it has answered
-
-  std::atomic<int> releases{0};
-
-  const testing::BlocksOfASegment& blocks() const { return blocks_; }
-
- private:
-  void run() {
-    std::vector<DescriptorChannel> channels;
-    while (!ending_) {
-      std::vector<platform::NativeHandle> handles{doorbell_.wait_handle(), listener_.wait_handle()};
-      for (const DescriptorChannel& channel : channels) handles.push_back(channel.wait_handle());
-      std::vector<std::size_t> ready = platform::wait_for_any(handles, TimePoint::max());
-      for (auto i = ready.rbegin(); i != ready.rend() && *i >= 2; ++i) {
-        if (!serve(channels[*i - 2])) channels.erase(channels.begin() + static_cast<std::ptrdiff_t>(*i - 2));
-      }
-      if (std::optional<DescriptorChannel> caller = listener_.accept(TimePoint{})) {
-        channels.push_back(*std::move(caller));
-      }
-    }
-  }
-
-  bool serve(DescriptorChannel& channel) {
-    platform::Message message;
-    if (channel.receive(message, soon()) != DescriptorChannel::Received::message) return false;
-    const ExportMessageHeader header = read_message_header(message.bytes);
-    if (instead && instead(channel, message.bytes)) return true;
-    switch (static_cast<ExportMessage>(header.kind)) {
-      case ExportMessage::open:
-        return answer_open(channel, header.request);
-      case ExportMessage::map:
-        return answer_map(channel, read_map_request(message.bytes));
-      default:
-        ++releases;
-        releases.notify_all();
-        return true;
-    }
-  }
-
-  bool answer_open(DescriptorChannel& channel, std::uint64_t request) {
-    OpenedAnswer answer = with_header(OpenedAnswer{.header = {},
-                                                   .hold = ++last_hold_,
-                                                   .segment = blocks_.segment().header().uuid,
-                                                   .segment_bytes = blocks_.segment().size(),
-                                                   .offset = kSegmentHeaderBytes,
-                                                   .bytes = kBytes},
-                                      request);
-    if (opened) opened(answer);
-    std::vector<std::byte> bytes(sizeof(answer));
-    std::memcpy(bytes.data(), &answer, sizeof(answer));
-    if (open_bytes) open_bytes(bytes);
-    return send(channel, bytes, handles_with_opened);
-  }
-
-  bool answer_map(DescriptorChannel& channel, const MapRequest& request) {
-    MappedAnswer answer = with_header(MappedAnswer{.header = {}, .hold = request.hold}, request.header.request);
-    if (mapped) mapped(answer);
-    return send(channel, bytes_of(answer), handles_with_mapped);
-  }
-
-  bool send(DescriptorChannel& channel, std::span<const std::byte> bytes, std::size_t count) {
-    const OwnedHandle sent = handle ? handle() : blocks_.segment().memory().handle_for(platform::Access::read_only);
-    const std::vector<platform::NativeHandle> handles(count, sent.get());
-    return channel.send(bytes, handles, soon());
-  }
-
-  ExportId id_;
-  testing::BlocksOfASegment blocks_{1, kBytes};
-  platform::ChannelListener listener_;
-  platform::Doorbell doorbell_ = platform::Doorbell::create();
-  std::uint64_t last_hold_ = 0;
-  std::atomic<bool> ending_{false};
-  std::thread thread_;
-};
 
 /// That `lies` are refused, twice, and that a good exporter's blocks can be had all the while.
 void expect_refused(const std::function<void(LyingExporter&)>& lies, ErrorCode code = ErrorCode::protocol_error) {

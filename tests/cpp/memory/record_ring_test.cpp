@@ -11,7 +11,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -21,6 +20,7 @@
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/platform/shared_memory.h"
+#include "testing/rounds.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {
@@ -34,17 +34,6 @@ using testing::code_thrown;
 
 constexpr std::size_t kDepth = 64;
 constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
-
-/// How many records the long tests send; scripts/soak asks for more.
-std::uint64_t record_count() {
-  const char* const asked = std::getenv("REMOTEMEDIA_RING_RECORDS");  // NOLINT(concurrency-mt-unsafe)
-#if defined(__SANITIZE_THREAD__)
-  constexpr std::uint64_t kUsual = 500'000;
-#else
-  constexpr std::uint64_t kUsual = 1'000'000;
-#endif
-  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : kUsual;
-}
 
 Record record_of(std::uint64_t number) {
   Record record;
@@ -184,7 +173,7 @@ TEST(RecordRingTest, PartsThatDoNotFitAreRefused) {
 
 TEST(RecordRingTest, ThreadsOverTwoMappingsLoseAndMixNothing) {
   RingMemory memory;
-  const std::uint64_t count = record_count();
+  const std::uint64_t count = testing::slow_rounds(1'000'000);
   memory.begin_at(kLast - count / 2);
   RecordWriter writer = memory.writer();
   RecordReader reader = memory.reader();

@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// max_memory_bytes and max_models: who goes for whom, what is refused, and from when to when bytes count.
+// max_memory_bytes and max_models: who goes for whom, and what is refused.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <latch>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
+#include <utility>
 
-#include "remotemedia/registry/model_registry.h"
+#include "registry/registry_of_probes.h"
 #include "remotemedia/registry/registry_core.h"
-#include "testing/event_log.h"
-#include "testing/life.h"
-#include "testing/thrown.h"
 #include "testing/together.h"
 
 namespace remotemedia {
@@ -30,53 +28,14 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
-using testing::EventLog;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::Life;
 using testing::Probe;
 using testing::probe_loader;
-using testing::SizedProbe;
 using Kind = RegistryEvent::Kind;
+using MemoryBudgetTest = testing::RegistryOfProbesTest;
 
 constexpr std::size_t kHuge = std::numeric_limits<std::size_t>::max();
-
-class MemoryBudgetTest : public ::testing::Test {
- protected:
-  void make(RegistryConfig config) {
-    config.clock = &clock_;
-    registry_.emplace(config);
-    log_.listen_to(*registry_);
-  }
-  ModelHandle<Probe> hold(const std::string& key, std::size_t bytes = 0) {
-    LoadOptions options;
-    options.memory_bytes = bytes;
-    return registry_->get_or_load<Probe>(key, probe_loader(life_), options);
-  }
-  void load(const std::string& key, std::size_t bytes = 0) { hold(key, bytes).release(); }
-  OutOfMemory refused(const std::string& key, std::size_t bytes = 0) {
-    return testing::thrown<OutOfMemory>([&] { hold(key, bytes); });
-  }
-  ModelHandle<SizedProbe> hold_sized(const std::string& key, std::size_t declared, std::size_t real) {
-    LoadOptions options;
-    options.memory_bytes = declared;
-    return registry_->get_or_load<SizedProbe>(
-        key, [this, real] { return std::make_unique<SizedProbe>(life_, real); }, options);
-  }
-  std::vector<std::string> there() const {
-    std::vector<std::string> keys;
-    for (const ModelInfo& model : registry_->list_models()) {
-      if (model.state == ModelState::ready) keys.push_back(model.key);
-    }
-    return keys;
-  }
-  std::size_t bytes() const { return registry_->metrics().total_memory_bytes; }
-
-  Life life_;
-  EventLog log_;
-  ManualClock clock_;
-  std::optional<ModelRegistry> registry_;
-};
 
 TEST_F(MemoryBudgetTest, LruTakesTheModelReleasedLongestAgo) {
   make({.ttl = std::nullopt, .max_models = 3});
@@ -181,40 +140,6 @@ TEST_F(MemoryBudgetTest, RefusedCallersAllGetTheSameError) {
   EXPECT_EQ(life_.made, 1);
 }
 
-TEST_F(MemoryBudgetTest, BytesCountUntilTheDestructorHasReturned) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  std::latch dying(1);
-  std::latch may_end(1);
-  LoadOptions sized;
-  sized.memory_bytes = 80;
-  registry_->get_or_load<Probe>("old",
-                                probe_loader(life_,
-                                             [&] {
-                                               dying.count_down();
-                                               may_end.wait();
-                                             }),
-                                sized);
-  std::jthread loads_new([&] {
-    const auto fresh = registry_->get_or_load<Probe>(
-        "new",
-        [&] {
-          EXPECT_EQ(life_.alive, 0) << "the old one's memory was really released";
-          return std::make_unique<Probe>(life_);
-        },
-        sized);
-  });
-  dying.wait();
-  EXPECT_EQ(bytes(), 80U);
-  EXPECT_EQ(registry_->metrics().total_models, 1U);
-  EXPECT_EQ(registry_->list_models().at(1).state, ModelState::evicting);
-  EXPECT_EQ(registry_->list_models().at(0).state, ModelState::loading);
-  EXPECT_EQ(log_.count(Kind::load_started, "new"), 0U);
-  may_end.count_down();
-  loads_new.join();
-  EXPECT_EQ(bytes(), 80U);
-  EXPECT_EQ(life_.most_alive, 1);
-}
-
 TEST_F(MemoryBudgetTest, AnEvictedKeyIsLoadedAgainOnlyWhenItsFormerModelIsGone) {
   make({.ttl = std::nullopt});
   std::latch dying(1);
@@ -243,51 +168,6 @@ TEST_F(MemoryBudgetTest, AnEvictedKeyIsLoadedAgainOnlyWhenItsFormerModelIsGone) 
   EXPECT_EQ(life_.most_alive, 1);
 }
 
-TEST_F(MemoryBudgetTest, BytesCountFromTheApprovalOfALoad) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100, .max_concurrent_loads = 4});
-  std::latch begun(1);
-  std::latch may_end(1);
-  LoadOptions sized;
-  sized.memory_bytes = 60;
-  std::jthread loads([&] {
-    registry_->get_or_load<Probe>(
-        "a",
-        [&] {
-          begun.count_down();
-          may_end.wait();
-          return std::make_unique<Probe>(life_);
-        },
-        sized);
-  });
-  begun.wait();
-  EXPECT_EQ(bytes(), 60U);
-  EXPECT_EQ(registry_->metrics().total_models, 1U);
-  const OutOfMemory error = refused("b", 41);
-  EXPECT_EQ(error.available, 40U);
-  EXPECT_THAT(error.holders, ElementsAre("a"));
-  load("c", 40);
-  EXPECT_EQ(bytes(), 100U);
-  may_end.count_down();
-  loads.join();
-  EXPECT_EQ(bytes(), 100U);
-}
-
-TEST_F(MemoryBudgetTest, BytesOfAFailedLoadAreFreeAgain) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100, .max_models = 1});
-  LoadOptions sized;
-  sized.memory_bytes = 100;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    EXPECT_EQ(testing::code_thrown([&] {
-                registry_->get_or_load<Probe>(
-                    "bad", []() -> std::unique_ptr<Probe> { throw std::runtime_error("no"); }, sized);
-              }),
-              ErrorCode::load_failed);
-    EXPECT_EQ(bytes(), 0U);
-    EXPECT_EQ(registry_->metrics().total_models, 0U);
-  }
-  load("good", 100);
-}
-
 TEST_F(MemoryBudgetTest, MinResidencyKeepsAModelFromPressureAndFromNothingElse) {
   make({.ttl = std::nullopt, .max_models = 1, .min_residency = 10s});
   load("a");
@@ -314,81 +194,6 @@ TEST_F(MemoryBudgetTest, TwoModelsThatDoNotFitTogetherDoNotChaseEachOther) {
   }
   EXPECT_LE(life_.made, 3);
   EXPECT_GT(refusals, 50);
-}
-
-TEST_F(MemoryBudgetTest, WhatAModelSaysItTakesReplacesWhatWasDeclared) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  const auto smaller = hold_sized("smaller", 60, 30);
-  EXPECT_EQ(bytes(), 30U);
-  const auto larger = hold_sized("larger", 10, 70);
-  EXPECT_EQ(bytes(), 100U);
-  EXPECT_EQ(registry_->list_models().at(0).memory_bytes, 70U);
-  EXPECT_EQ(registry_->list_models().at(1).memory_bytes, 30U);
-}
-
-TEST_F(MemoryBudgetTest, AModelLargerThanDeclaredMakesTheRoomItNeeds) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  load("a", 40);
-  load("b", 40);
-  const auto grown = hold_sized("grown", 10, 50);
-  log_.wait_for(Kind::destroyed, "a");
-  EXPECT_THAT(there(), ElementsAre("b", "grown"));
-  EXPECT_EQ(bytes(), 90U);
-}
-
-TEST_F(MemoryBudgetTest, AModelTooLargeOnceItIsMeasuredIsRefusedAndDestroyed) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  load("idle", 30);
-  const auto held = hold("held", 30);
-  for (std::size_t attempt = 1; attempt <= 2; ++attempt) {
-    const OutOfMemory error = testing::thrown<OutOfMemory>([&] { hold_sized("grown", 10, 71); });
-    EXPECT_EQ(error.needed, 71U);
-    EXPECT_EQ(error.available, 70U);
-    EXPECT_THAT(error.holders, ElementsAre("held"));
-    log_.wait_for(Kind::destroyed, "grown", attempt);
-    EXPECT_EQ(bytes(), 60U);
-    EXPECT_EQ(registry_->metrics().failed_loads, attempt);
-    EXPECT_EQ(log_.count(Kind::load_failed, "grown"), attempt) << "a load that starts ends with an event";
-  }
-  EXPECT_THAT(there(), ElementsAre("held", "idle")) << "nothing went for what cannot fit";
-  EXPECT_EQ(life_.alive, 2);
-  EXPECT_EQ(testing::thrown<OutOfMemory>([&] { hold_sized("whole", 0, 101); }).needed, 101U);
-}
-
-TEST_F(MemoryBudgetTest, AModelThatSaysNonsenseOfItsSizeDoesNotOpenTheBudget) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  const auto held = hold("held", 60);
-  std::latch dying(1);
-  std::latch may_end(1);
-  struct Liar : Probe {
-    Liar(Life& life, std::function<void()> on_end) : Probe(life, std::move(on_end)) {}
-    std::size_t memory_usage() const { return kHuge; }
-  };
-  EXPECT_EQ(testing::code_thrown([&] {
-              registry_->get_or_load<Liar>("liar", [&] {
-                return std::make_unique<Liar>(life_, [&] {
-                  dying.count_down();
-                  may_end.wait();
-                });
-              });
-            }),
-            ErrorCode::out_of_memory);
-  dying.wait();
-  EXPECT_EQ(bytes(), kHuge);
-  std::jthread other([&] { hold("other", 40); });
-  while (registry_->list_models().size() < 3) std::this_thread::yield();
-  EXPECT_EQ(log_.count(Kind::load_started, "other"), 0U);
-  may_end.count_down();
-  other.join();
-  EXPECT_EQ(bytes(), 100U);
-}
-
-TEST_F(MemoryBudgetTest, WithoutALimitAnySizeIsTaken) {
-  make({.ttl = std::nullopt});
-  const auto a = hold("a", kHuge);
-  const auto b = hold_sized("b", 1, kHuge);
-  EXPECT_THAT(there(), ElementsAre("a", "b"));
-  EXPECT_EQ(registry_->list_models().at(0).memory_bytes, kHuge);
 }
 
 TEST_F(MemoryBudgetTest, AModelWhoseKeptPointerIsInUseIsNotTakenForRoom) {
@@ -523,88 +328,6 @@ TEST_F(MemoryBudgetTest, ManyThreadsNeverExceedTheBudget) {
   registry_->clear();
   EXPECT_EQ(bytes_alive, 0U);
   EXPECT_EQ(bytes(), 0U);
-}
-
-class PlanTest : public MemoryBudgetTest {};
-
-TEST_F(PlanTest, SaysWhatWouldGoWithoutDoingIt) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  load("a", 40);
-  load("b", 40);
-  const auto held = hold("held", 20);
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    const LoadPlan plan = registry_->plan("new", 50);
-    EXPECT_TRUE(plan.fits);
-    EXPECT_THAT(plan.victims, ElementsAre("a", "b"));
-    EXPECT_THAT(plan.blocked_by, IsEmpty());
-  }
-  const LoadPlan refused_plan = registry_->plan("new", 90);
-  EXPECT_FALSE(refused_plan.fits);
-  EXPECT_THAT(refused_plan.victims, IsEmpty());
-  EXPECT_THAT(refused_plan.blocked_by, ElementsAre("held"));
-  EXPECT_FALSE(registry_->plan("new", 101).fits);
-  EXPECT_THAT(there(), ElementsAre("a", "b", "held"));
-  EXPECT_EQ(registry_->list_models().size(), 3U);
-}
-
-TEST_F(PlanTest, IsWhatTheLoadThenDoes) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100, .max_models = 4});
-  std::mt19937 random(3);  // NOLINT: the same every time
-  for (int round = 0; round < 200; ++round) {
-    const std::string key = "model " + std::to_string(random() % 20);
-    const std::size_t size = 10 * (random() % 8);
-    const std::vector<std::string> before = there();
-    const LoadPlan plan = registry_->plan(key, size);
-    ASSERT_TRUE(plan.fits);
-    load(key, size);
-    std::vector<std::string> expected;
-    for (const std::string& one : before) {
-      if (std::ranges::find(plan.victims, one) == plan.victims.end()) expected.push_back(one);
-    }
-    if (std::ranges::find(before, key) == before.end()) expected.push_back(key);
-    std::ranges::sort(expected);
-    ASSERT_EQ(there(), expected) << "in round " << round;
-  }
-}
-
-TEST_F(PlanTest, WhatIsThereOrIsBeingLoadedEvictsNobody) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100, .max_models = 1});
-  load("a", 60);
-  EXPECT_TRUE(registry_->plan("a", 60).fits);
-  EXPECT_THAT(registry_->plan("a", 60).victims, IsEmpty());
-  std::latch begun(1);
-  std::latch may_end(1);
-  LoadOptions sized;
-  sized.memory_bytes = 60;
-  std::jthread loads([&] {
-    registry_->get_or_load<Probe>(
-        "b",
-        [&] {
-          begun.count_down();
-          may_end.wait();
-          return std::make_unique<Probe>(life_);
-        },
-        sized);
-  });
-  begun.wait();
-  const LoadPlan plan = registry_->plan("b", 60);
-  EXPECT_TRUE(plan.fits);
-  EXPECT_THAT(plan.victims, IsEmpty());
-  EXPECT_FALSE(registry_->plan("c", 1).fits);
-  may_end.count_down();
-}
-
-TEST_F(PlanTest, TakesWhatIsBeingDestroyedForGone) {
-  make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  std::latch may_end(1);
-  LoadOptions sized;
-  sized.memory_bytes = 100;
-  registry_->get_or_load<Probe>("old", probe_loader(life_, [&] { may_end.wait(); }), sized).release();
-  registry_->evict("old");
-  EXPECT_TRUE(registry_->plan("new", 100).fits);
-  EXPECT_TRUE(registry_->plan("old", 100).fits);
-  may_end.count_down();
-  registry_->clear();
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "remotemedia/memory/segment_header.h"
 #include "remotemedia/tensor/tensor_descriptor.h"
 #include "tensor/random_source.h"
+#include "testing/rounds.h"
 
 namespace remotemedia {
 namespace {

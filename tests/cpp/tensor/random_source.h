@@ -1,38 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // RandomSource: numbers for tests that try many cases. Its seed is another one each time, is told where a test fails,
-// and can be given again: REMOTEMEDIA_TEST_SEED=7 .... REMOTEMEDIA_SOAK_ROUNDS makes such tests longer.
+// and can be given again: REMOTEMEDIA_TEST_SEED=7 ....
 
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <initializer_list>
 #include <limits>
 #include <random>
 #include <string>
 
+#include "testing/rounds.h"
+
 namespace remotemedia::testing {
-
-inline std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-/// How many cases a test tries.
-inline std::uint64_t rounds(std::uint64_t usually) {
-  return number_from_environment("REMOTEMEDIA_SOAK_ROUNDS", usually);
-}
-
-/// Likewise, where each case is so much slower with a sanitizer that there are fewer.
-inline std::uint64_t slow_rounds(std::uint64_t usually) {
-#ifdef REMOTEMEDIA_SANITIZED
-  usually /= 10;
-#endif
-  return rounds(usually);
-}
 
 class RandomSource {
  public:

@@ -19,6 +19,7 @@
 #include "tensor/descriptor_model.h"
 #include "tensor/descriptor_source.h"
 #include "tensor/random_source.h"
+#include "testing/rounds.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {
@@ -244,6 +245,7 @@ TEST(TensorDescriptorTest, AgreesWithNumbersWithoutEnd) {
   std::map<Fault, std::uint64_t> seen;
   const std::uint64_t tries = testing::slow_rounds(1'000'000);
   for (std::uint64_t i = 0; i < tries; ++i) {
+    testing::tell_progress(i, tries);
     const testing::DescriptorCase one = testing::any_descriptor(random);
     const DescriptorCheck check = validate(one.descriptor, one.limits());
     ++seen[check.fault];

@@ -15,6 +15,7 @@
 #include "remotemedia/base/error.h"
 #include "tensor/layout_model.h"
 #include "tensor/random_source.h"
+#include "testing/rounds.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {
@@ -80,6 +81,7 @@ TEST(TensorLayoutTest, AgreesWithNumbersWithoutEnd) {
   std::map<LayoutFault, std::uint64_t> seen;
   const std::uint64_t tries = testing::slow_rounds(1'000'000);
   for (std::uint64_t i = 0; i < tries; ++i) {
+    testing::tell_progress(i, tries);
     std::array<std::int64_t, 10> shape{};
     std::array<std::int64_t, 10> strides{};
     const std::size_t rank = random.below(11);

@@ -11,12 +11,15 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
+#include <set>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 namespace remotemedia::testing {
@@ -47,6 +50,7 @@ inline HeldResources HeldResources::now() {
   for (std::string line; std::getline(maps, line);) {
     const std::size_t mode = line.find(' ') + 1;
     const std::string path = line.find('/') == std::string::npos ? "" : line.substr(line.find('/'));
+    if (path.starts_with("/[aio]")) continue;  // a process keeps one once it has shared a doorbell
     const bool shared = line[mode + 3] == 's';
     const bool reserved = kReservationsAreOurs && line.compare(mode, 4, "---p") == 0 && path.empty();
     if (shared || reserved) held.mappings.push_back(line.substr(0, mode + 4) + " " + path);
@@ -69,6 +73,25 @@ inline std::size_t shared_memory_of_machine() {
     if (word == "Shmem:" && lines >> kilobytes) return kilobytes * 1024;
   }
   return 0;
+}
+
+/// Whether of the `made` bytes of processes that are dead hardly any are left of this machine, which had `bytes` before
+/// them. Waits for it: their pages go a moment after them. The eighth part is for other processes that begin to use
+/// shared memory meanwhile.
+inline bool shared_memory_comes_back_to(std::size_t bytes, std::size_t made) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+  while (shared_memory_of_machine() > bytes + made / 8) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+/// What has a name that would outlive its makers.
+inline std::set<std::filesystem::path> named_shared_memory() {
+  std::set<std::filesystem::path> names;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) names.insert(entry.path());
+  return names;
 }
 
 }  // namespace remotemedia::testing

@@ -206,7 +206,8 @@ long __wrap_syscall(long number, ...) {
   const auto two = va_arg(more, long);
   const auto three = va_arg(more, long);
   const auto four = va_arg(more, long);
+  const auto five = va_arg(more, long);
   va_end(more);
   return around("syscall", {EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM, ESRCH},
-                [&] { return __real_syscall(number, one, two, three, four); });
+                [&] { return __real_syscall(number, one, two, three, four, five); });
 }

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -19,6 +19,7 @@
 #include "remotemedia/platform/peer_watch.h"
 #include "remotemedia/platform/shared_memory.h"
 #include "testing/held_resources.h"
+#include "testing/rounds.h"
 #include "testing/system_faults.h"
 
 namespace remotemedia::platform {
@@ -65,12 +66,6 @@ const testing::PeerRole kLiveUntil("live until", [](const std::vector<std::strin
   return 0;
 });
 
-std::set<std::filesystem::path> named_shared_memory() {
-  std::set<std::filesystem::path> names;
-  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) names.insert(entry.path());
-  return names;
-}
-
 /// The other side of that life, which must come through whatever happens. Whether the peer reached its end.
 bool outlive_a_peer(const testing::AddressFolder& folder, int n, const char* moment) {
   ChannelListener listener = ChannelListener::listen(folder / "parent");
@@ -100,32 +95,18 @@ bool outlive_a_peer(const testing::AddressFolder& folder, int n, const char* mom
   return peer.wait() == 0;
 }
 
-int rounds() {
-  const char* const asked = std::getenv("REMOTEMEDIA_CRASH_ROUNDS");
-  return asked == nullptr ? 140 : std::atoi(asked);  // each call once before and once after
-}
-
-/// Waits for it: pages of the dead go a moment after them, and other processes of this machine use shared memory too.
-bool shared_memory_comes_back_to(std::size_t bytes) {
-  constexpr std::size_t kTolerance = std::size_t{2} << 20;
-  const TimePoint deadline = soon();
-  while (testing::shared_memory_of_machine() > bytes + kTolerance) {
-    if (monotonic_clock().now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 TEST(CrashTest, NothingIsLeftOfPeersKilledAtAnyCall) {
   const testing::AddressFolder folder;
   outlive_a_peer(folder, 1'000'000, "after");  // what a first use keeps
   const HeldResources held = HeldResources::now();
-  const std::set<std::filesystem::path> names = named_shared_memory();
+  const std::set<std::filesystem::path> names = testing::named_shared_memory();
   const std::size_t shared = testing::shared_memory_of_machine();
   int last = 1'000'000;
   int n = 1;
-  int killed = 0;
-  for (int round = 0; round < rounds(); round += 2) {
+  std::uint64_t killed = 0;
+  const std::uint64_t rounds = testing::rounds(140);  // each call once before and once after
+  for (std::uint64_t round = 0; round < rounds; round += 2) {
+    testing::tell_progress(round, rounds);
     if (n > last) n = 1;
     for (const char* moment : {"before", "after"}) {
       const bool finished = outlive_a_peer(folder, n, moment);
@@ -137,9 +118,10 @@ TEST(CrashTest, NothingIsLeftOfPeersKilledAtAnyCall) {
     }
     ++n;
   }
-  EXPECT_EQ(named_shared_memory(), names);
-  EXPECT_TRUE(shared_memory_comes_back_to(shared));
-  EXPECT_GT(killed, rounds() / 2);
+  EXPECT_EQ(testing::named_shared_memory(), names);
+  EXPECT_TRUE(testing::shared_memory_comes_back_to(shared, killed * kBytes))
+      << "of the whole machine: " << shared << " bytes before, " << testing::shared_memory_of_machine() << " now";
+  EXPECT_GT(killed, rounds / 2);
   RecordProperty("calls", last - 1);
 }
 

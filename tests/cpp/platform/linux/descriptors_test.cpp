@@ -225,22 +225,5 @@ TEST_F(DescriptorsTest, MessagesThatNobodyReadsTakeTheirHandlesWithThem) {
   EXPECT_EQ(HeldResources::now(), before);
 }
 
-TEST_F(DescriptorsTest, ABellThatAPeerHasMadeABlockingOneDoesNotBlockItsWaiter) {
-  Doorbell bell = Doorbell::create();
-  ASSERT_EQ(fcntl(static_cast<int>(bell.wait_handle()), F_SETFL, 0), 0);
-  EXPECT_FALSE(bell.wait(now()));
-  bell.ring();
-  EXPECT_TRUE(bell.wait(now()));
-}
-
-TEST_F(DescriptorsTest, ABellThatAPeerHasRungToTheEndIsStillRung) {
-  Doorbell bell = Doorbell::create();
-  const std::uint64_t most = ~std::uint64_t{0} - 1;
-  ASSERT_EQ(write(static_cast<int>(bell.wait_handle()), &most, sizeof most), static_cast<ssize_t>(sizeof most));
-  for (int times = 0; times < 3; ++times) bell.ring();
-  EXPECT_TRUE(bell.wait(now()));
-  EXPECT_FALSE(bell.wait(now()));
-}
-
 }  // namespace
 }  // namespace remotemedia::platform
