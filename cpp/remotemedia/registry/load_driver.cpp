@@ -3,7 +3,8 @@
 #include "remotemedia/registry/load_driver.h"
 
 #include <exception>
-#include <semaphore>
+#include <future>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -32,9 +33,10 @@ std::exception_ptr load_failed(const std::string& key) {
 
 void run_loader(const std::shared_ptr<RegistryCore>& core, const std::shared_ptr<Flight>& flight,
                 const Loader& loader) {
-  std::binary_semaphore may_go_on{0};
-  core->start(flight, [&may_go_on] { may_go_on.release(); });
-  may_go_on.acquire();
+  // Not a semaphore: that of libstdc++ 12 loses calls where the system has no futex.
+  const auto may_go_on = std::make_shared<std::promise<void>>();
+  core->start(flight, [may_go_on] { may_go_on->set_value(); });
+  may_go_on->get_future().wait();
   if (!core->is_running(*flight)) return;
   try {
     LoadedModel model;

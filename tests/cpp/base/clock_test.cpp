@@ -6,10 +6,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <latch>
 #include <thread>
 
 #include "remotemedia/base/mutex.h"
+#include "testing/latch.h"
 #include "testing/together.h"
 
 namespace remotemedia {
@@ -45,7 +45,7 @@ TEST(ManualClockTest, AdvanceEndsAWaitWithADeadline) {
   Mutex mutex;
   CondVar never_notified;
   const TimePoint deadline = clock.now() + 1h;
-  std::latch waits(1);
+  testing::Latch waits(1);
   std::jthread waiter([&] {
     MutexLock lock(mutex);
     waits.count_down();

@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <latch>
 #include <thread>
 
 #include "remotemedia/base/mutex.h"
+#include "testing/latch.h"
 
 namespace remotemedia {
 namespace {

@@ -6,12 +6,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <latch>
 #include <memory>
 #include <optional>
 #include <thread>
 
 #include "registry/registry_of_probes.h"
+#include "testing/latch.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {
@@ -37,8 +37,8 @@ TEST_F(ClearTest, TakesPinnedModelsAndLeavesHeldOnes) {
 
 TEST_F(ClearTest, ReturnsWhenTheDestructorHasReturned) {
   make({.ttl = std::nullopt});
-  std::latch dying(1);
-  std::latch may_end(1);
+  testing::Latch dying(1);
+  testing::Latch may_end(1);
   registry_->get_or_load<Probe>("a", probe_loader(life_, [&] {
                                   dying.count_down();
                                   may_end.wait();
@@ -56,10 +56,10 @@ TEST_F(ClearTest, ReturnsWhenTheDestructorHasReturned) {
 
 TEST_F(ClearTest, WithATimeoutThatPassesSaysSoAndTheDestructionGoesOn) {
   make({.ttl = std::nullopt});
-  std::latch may_end(1);
+  testing::Latch may_end(1);
   registry_->get_or_load<Probe>("a", probe_loader(life_, [&] { may_end.wait(); }));
   EXPECT_EQ(testing::code_thrown([&] { registry_->clear(0ns); }), ErrorCode::deadline_exceeded);
-  std::latch waits(1);
+  testing::Latch waits(1);
   std::jthread clears([&] {
     waits.count_down();
     EXPECT_EQ(testing::code_thrown([&] { registry_->clear(5s); }), ErrorCode::deadline_exceeded);

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +19,7 @@
 #include "remotemedia/base/log.h"
 #include "remotemedia/registry/model_registry.h"
 #include "testing/event_log.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/thrown.h"
 #include "testing/together.h"
@@ -162,8 +162,8 @@ TEST_F(EventsTest, AListenerThatThrowsIsLoggedAndGoesOnBeingCalled) {
 
 TEST_F(EventsTest, ASlowListenerHoldsUpNobodyElse) {
   make({.ttl = std::nullopt});
-  std::latch heard(1);
-  std::latch may_go_on(1);
+  testing::Latch heard(1);
+  testing::Latch may_go_on(1);
   registry_->subscribe([&](const RegistryEvent& event) {
     if (event.kind != Kind::load_started || event.key != "a") return;
     heard.count_down();
@@ -189,8 +189,8 @@ TEST_F(EventsTest, AListenerThatFallsFarBehindMissesHitsAndReleasesAndNothingEls
     const std::scoped_lock lock(mutex);
     logged.emplace_back(message);
   });
-  std::latch heard(1);
-  std::latch may_go_on(1);
+  testing::Latch heard(1);
+  testing::Latch may_go_on(1);
   std::atomic<int> hits{0};
   std::atomic<int> loads{0};
   registry_->subscribe([&](const RegistryEvent& event) {
@@ -301,8 +301,8 @@ TEST_F(EventsTest, ListenersComeAndGoWhileThingsHappen) {
 
 TEST_F(EventsTest, AListenerHearsNothingThatHappenedBeforeIt) {
   make({.ttl = std::nullopt});
-  std::latch heard(1);
-  std::latch may_go_on(1);
+  testing::Latch heard(1);
+  testing::Latch may_go_on(1);
   registry_->subscribe([&](const RegistryEvent& event) {
     if (event.kind != Kind::load_started) return;
     heard.count_down();

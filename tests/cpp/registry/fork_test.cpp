@@ -10,13 +10,13 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
-#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "remotemedia/registry/model_registry.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/together.h"
 
@@ -93,8 +93,8 @@ TEST(ForkedRegistryTest, EndsInTheChildAndInTheParent) {
 TEST(ForkedRegistryTest, ALoadOfAnotherThreadIsOverInTheChildAndMayBeMadeThere) {
   Life life;
   ModelRegistry registry{{.ttl = std::nullopt, .max_memory_bytes = 100, .max_concurrent_loads = 1}};
-  std::latch begun(1);
-  std::latch may_end(1);
+  testing::Latch begun(1);
+  testing::Latch may_end(1);
   std::jthread loads([&] {
     registry.get_or_load<Probe>("a",
                                 [&] {

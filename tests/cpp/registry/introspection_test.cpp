@@ -7,7 +7,6 @@
 
 #include <array>
 #include <chrono>
-#include <latch>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "remotemedia/registry/model_registry.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/thrown.h"
 #include "testing/together.h"
@@ -59,10 +59,10 @@ TEST_F(IntrospectionTest, AnEmptyRegistryHasNothingToTell) {
 
 TEST_F(IntrospectionTest, AModelIsListedFromLoadingUntilItsMemoryIsReleased) {
   make({.ttl = std::nullopt, .max_concurrent_loads = 2});
-  std::latch begun(1);
-  std::latch may_load(1);
-  std::latch dying(1);
-  std::latch may_die(1);
+  testing::Latch begun(1);
+  testing::Latch may_load(1);
+  testing::Latch dying(1);
+  testing::Latch may_die(1);
   LoadOptions options;
   options.memory_bytes = 100;
   options.device = "cuda:0";

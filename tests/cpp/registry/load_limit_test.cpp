@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,6 +12,7 @@
 
 #include "remotemedia/registry/model_registry.h"
 #include "remotemedia/registry/registry_core.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/running_count.h"
 #include "testing/together.h"
@@ -49,7 +49,7 @@ TEST(LoadLimitTest, LoadersThatRunAtOnceNeverExceedIt) {
 TEST(LoadLimitTest, LoadsOfDifferentKeysRunInParallelUpToIt) {
   Life life;
   ModelRegistry registry{{.max_concurrent_loads = 8}};
-  std::latch all_run(8);  // each waits for all: less than eight at once would never end
+  testing::Latch all_run(8);  // each waits for all: less than eight at once would never end
   testing::together(8, [&](std::size_t i) {
     registry.get_or_load<Probe>(std::to_string(i), [&] {
       all_run.arrive_and_wait();

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <latch>
 #include <memory>
 #include <optional>
 #include <random>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "registry/registry_of_probes.h"
+#include "testing/latch.h"
 
 namespace remotemedia {
 namespace {
@@ -71,8 +71,8 @@ TEST_F(LoadPlanTest, WhatIsThereOrIsBeingLoadedEvictsNobody) {
   load("a", 60);
   EXPECT_TRUE(registry_->plan("a", 60).fits);
   EXPECT_THAT(registry_->plan("a", 60).victims, IsEmpty());
-  std::latch begun(1);
-  std::latch may_end(1);
+  testing::Latch begun(1);
+  testing::Latch may_end(1);
   LoadOptions sized;
   sized.memory_bytes = 60;
   std::jthread loads([&] {
@@ -95,7 +95,7 @@ TEST_F(LoadPlanTest, WhatIsThereOrIsBeingLoadedEvictsNobody) {
 
 TEST_F(LoadPlanTest, TakesWhatIsBeingDestroyedForGone) {
   make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  std::latch may_end(1);
+  testing::Latch may_end(1);
   LoadOptions sized;
   sized.memory_bytes = 100;
   registry_->get_or_load<Probe>("old", probe_loader(life_, [&] { may_end.wait(); }), sized).release();

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <latch>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -21,6 +20,7 @@
 
 #include "registry/registry_of_probes.h"
 #include "remotemedia/registry/registry_core.h"
+#include "testing/latch.h"
 #include "testing/together.h"
 
 namespace remotemedia {
@@ -142,8 +142,8 @@ TEST_F(MemoryBudgetTest, RefusedCallersAllGetTheSameError) {
 
 TEST_F(MemoryBudgetTest, AnEvictedKeyIsLoadedAgainOnlyWhenItsFormerModelIsGone) {
   make({.ttl = std::nullopt});
-  std::latch dying(1);
-  std::latch may_end(1);
+  testing::Latch dying(1);
+  testing::Latch may_end(1);
   registry_->get_or_load<Probe>("a", probe_loader(life_, [&] {
                                   dying.count_down();
                                   may_end.wait();
@@ -152,7 +152,7 @@ TEST_F(MemoryBudgetTest, AnEvictedKeyIsLoadedAgainOnlyWhenItsFormerModelIsGone) 
   dying.wait();
   EXPECT_FALSE(registry_->get<Probe>("a").has_value());
   EXPECT_FALSE(registry_->contains("a"));
-  std::latch turn(1);
+  testing::Latch turn(1);
   const auto again = registry_->core()->ask({"a", typeid(Probe), {}, {}, {}});
   registry_->core()->start(again->flight, [&] {
     EXPECT_EQ(life_.alive, 0);

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <latch>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "registry/registry_of_probes.h"
+#include "testing/latch.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {
@@ -32,8 +32,8 @@ constexpr std::size_t kHuge = std::numeric_limits<std::size_t>::max();
 
 TEST_F(ModelSizeTest, BytesCountUntilTheDestructorHasReturned) {
   make({.ttl = std::nullopt, .max_memory_bytes = 100});
-  std::latch dying(1);
-  std::latch may_end(1);
+  testing::Latch dying(1);
+  testing::Latch may_end(1);
   LoadOptions sized;
   sized.memory_bytes = 80;
   registry_->get_or_load<Probe>("old",
@@ -66,8 +66,8 @@ TEST_F(ModelSizeTest, BytesCountUntilTheDestructorHasReturned) {
 
 TEST_F(ModelSizeTest, BytesCountFromTheApprovalOfALoad) {
   make({.ttl = std::nullopt, .max_memory_bytes = 100, .max_concurrent_loads = 4});
-  std::latch begun(1);
-  std::latch may_end(1);
+  testing::Latch begun(1);
+  testing::Latch may_end(1);
   LoadOptions sized;
   sized.memory_bytes = 60;
   std::jthread loads([&] {
@@ -151,8 +151,8 @@ TEST_F(ModelSizeTest, AModelTooLargeOnceItIsMeasuredIsRefusedAndDestroyed) {
 TEST_F(ModelSizeTest, AModelThatSaysNonsenseOfItsSizeDoesNotOpenTheBudget) {
   make({.ttl = std::nullopt, .max_memory_bytes = 100});
   const auto held = hold("held", 60);
-  std::latch dying(1);
-  std::latch may_end(1);
+  testing::Latch dying(1);
+  testing::Latch may_end(1);
   struct Liar : Probe {
     Liar(Life& life, std::function<void()> on_end) : Probe(life, std::move(on_end)) {}
     std::size_t memory_usage() const { return kHuge; }

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <latch>
 #include <memory>
 #include <random>
 #include <string>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "remotemedia/registry/model_registry.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/running_count.h"
 #include "testing/thrown.h"
@@ -87,7 +87,7 @@ TEST(NestedLoadTest, ARingOfTwoOnOneThreadIsAnErrorThatNamesIt) {
 /// Every one of `keys` is loaded by a thread of its own and needs the next one; all run before the first asks.
 void expect_ring_error(const std::vector<ModelRegistry*>& registries, const std::vector<std::string>& keys) {
   const std::size_t count = keys.size();
-  std::latch all_run(static_cast<std::ptrdiff_t>(count));
+  testing::Latch all_run(static_cast<std::ptrdiff_t>(count));
   std::atomic<int> failed{0};
   testing::together(count, [&](std::size_t i) {
     const std::size_t next = (i + 1) % count;
@@ -145,8 +145,8 @@ TEST(NestedLoadTest, OneAtATimeIsEnoughForLoadersWithinLoaders) {
 
 TEST(NestedLoadTest, AKeyThatAnotherThreadHasQueuedIsLoadedForTheLoaderThatNeedsIt) {
   ModelRegistry registry{{.max_concurrent_loads = 1}};
-  std::latch outer_runs(1);
-  std::latch inner_is_queued(1);
+  testing::Latch outer_runs(1);
+  testing::Latch inner_is_queued(1);
   std::jthread outer([&] {
     registry.get_or_load<Composite>("outer", [&] {
       outer_runs.count_down();
@@ -244,7 +244,7 @@ TEST(NestedLoadTest, ACallOfALoaderMayTimeOutAndTheLoaderGoesOn) {
   ManualClock clock;
   ModelRegistry registry{{.max_concurrent_loads = 1, .clock = &clock}};
   Life life;
-  std::latch may_end(1);
+  testing::Latch may_end(1);
   LoadOptions at_once;
   at_once.timeout = 0ns;
   const auto outer = registry.get_or_load<Composite>("outer", [&] {

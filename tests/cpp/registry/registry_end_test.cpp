@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <latch>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -19,6 +18,7 @@
 #include "remotemedia/registry/model_registry.h"
 #include "remotemedia/registry/registry_core.h"
 #include "testing/event_log.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/thrown.h"
 #include "testing/together.h"
@@ -198,8 +198,8 @@ TEST(RegistryEndingTest, ClosedTwiceIsClosedOnce) {
 
 TEST(RegistryEndingTest, ALoadInTheBackgroundIsWaitedForAndMayStillAskForOthers) {
   Life life;
-  std::latch begun(1);
-  std::latch may_end(1);
+  testing::Latch begun(1);
+  testing::Latch may_end(1);
   LoadOptions at_once;
   at_once.timeout = 0ns;
   std::atomic<bool> refused{false};
@@ -223,7 +223,7 @@ TEST(RegistryEndingTest, ALoadInTheBackgroundIsWaitedForAndMayStillAskForOthers)
     EXPECT_EQ(error.code(), ErrorCode::deadline_exceeded);
   }
   begun.wait();
-  std::latch ends(1);
+  testing::Latch ends(1);
   std::jthread ending([&] {
     ends.count_down();
     registry.reset();
@@ -250,15 +250,15 @@ TEST(RegistryEndingTest, AListenerHearsTheLastDestruction) {
 TEST(RegistryEndingTest, AModelMayHoldTheRegistryThatIsItsOnlyOwner) {
   // The destructor of a model ends the registry, on the registry's own thread.
   Life life;
-  std::latch over(1);
+  testing::Latch over(1);
   struct Owner {
-    Owner(std::shared_ptr<ModelRegistry> owned, std::latch& ended) : registry(std::move(owned)), over(ended) {}
+    Owner(std::shared_ptr<ModelRegistry> owned, testing::Latch& ended) : registry(std::move(owned)), over(ended) {}
     ~Owner() {
       registry.reset();
       over.count_down();
     }
     std::shared_ptr<ModelRegistry> registry;
-    std::latch& over;
+    testing::Latch& over;
   };
   {
     auto registry = std::make_shared<ModelRegistry>(RegistryConfig{.ttl = 0ns});

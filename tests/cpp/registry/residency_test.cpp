@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <latch>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "remotemedia/registry/model_registry.h"
 #include "testing/event_log.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/thrown.h"
 #include "testing/together.h"
@@ -193,11 +193,11 @@ TEST_F(ResidencyTest, ANegativeKeepAliveMayStillGoUnderPressure) {
 
 TEST_F(ResidencyTest, KeepAliveOfAWaiterCountsToo) {
   make({.ttl = 30s});
-  std::latch joined(1);
+  testing::Latch joined(1);
   LoadOptions options;
   options.keep_alive = 7s;
   options.progress = [&](const LoadProgress&) { joined.count_down(); };
-  std::latch begun(1);
+  testing::Latch begun(1);
   std::jthread leader([&] {
     registry_->get_or_load<Probe>("a", [&](const ReportProgress& report) {
       report(std::nullopt, "");

@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <latch>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "remotemedia/registry/model_registry.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/thrown.h"
 #include "testing/together.h"
@@ -32,7 +32,7 @@ using testing::Probe;
 using testing::probe_loader;
 
 /// Options of a caller that counts once it waits for a load that has reported something.
-LoadOptions tells(std::latch& waits) {
+LoadOptions tells(testing::Latch& waits) {
   LoadOptions options;
   options.progress = [&waits](const LoadProgress&) { waits.count_down(); };
   return options;
@@ -57,7 +57,7 @@ TEST(SingleFlightTest, SixtyFourThreadsAskForOneColdKeyAndItIsLoadedOnce) {
 TEST(SingleFlightTest, CallersThatComeWhileItLoadsWaitForTheSameObject) {
   Life life;
   ModelRegistry registry;
-  std::latch all_wait(64);  // the leader reports once, everybody hears it
+  testing::Latch all_wait(64);  // the leader reports once, everybody hears it
   const auto load = [&](const ReportProgress& report) {
     report(0.5, "half");
     all_wait.wait();
@@ -121,7 +121,7 @@ TEST(SingleFlightTest, WaitersHoldBeforeAnybodyCanEvict) {
     Life life;
     Life pressure;
     ModelRegistry registry{{.ttl = 0ns, .max_models = 1, .max_concurrent_loads = 4}};
-    std::latch all_wait(8);
+    testing::Latch all_wait(8);
     const auto load = [&](const ReportProgress& report) {
       report(std::nullopt, "");
       all_wait.wait();
@@ -140,7 +140,7 @@ TEST(SingleFlightTest, WaitersHoldBeforeAnybodyCanEvict) {
     });
     std::set<const Probe*> seen;
     std::mutex mutex;
-    std::latch all_have_it(8);
+    testing::Latch all_have_it(8);
     testing::together(8, [&](std::size_t) {
       while (true) {
         try {
@@ -165,7 +165,7 @@ TEST(SingleFlightTest, AFailureReachesAllWaitersWithItsTypeAndCauseAndTheNextCal
   ModelRegistry registry;
   std::atomic<int> tries{0};
   for (int attempt = 1; attempt <= 2; ++attempt) {
-    std::latch all_wait(16);
+    testing::Latch all_wait(16);
     const auto load = [&](const ReportProgress& report) -> std::unique_ptr<Probe> {
       ++tries;
       report(std::nullopt, "");
@@ -280,7 +280,7 @@ TEST(SingleFlightTest, TheProcessHasOneRegistryOfItsOwn) {
 
 TEST(ProgressTest, EveryWaiterHearsWhatTheLoaderReports) {
   ModelRegistry registry;
-  std::latch all_wait(4);
+  testing::Latch all_wait(4);
   std::atomic<int> heard{0};
   const auto load = [&](const ReportProgress& report) {
     report(0.25, "weights");
@@ -308,7 +308,7 @@ TEST(ProgressTest, EveryWaiterHearsWhatTheLoaderReports) {
 
 TEST(ProgressTest, AListenerThatThrowsSpoilsNothing) {
   ModelRegistry registry{{.ttl = std::nullopt}};
-  std::latch all_wait(3);
+  testing::Latch all_wait(3);
   const auto load = [&](const ReportProgress& report) {
     report(0.5, "half");
     all_wait.wait();

@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <latch>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -15,6 +14,7 @@
 #include "remotemedia/registry/model_registry.h"
 #include "testing/counting_clock.h"
 #include "testing/event_log.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/thrown.h"
 #include "testing/together.h"
@@ -51,8 +51,8 @@ class TimeoutTest : public ::testing::Test {
   EventLog log_;
   testing::CountingClock clock_{testing::CountingClock::Sleepers::look_again};
   std::atomic<int> loads_{0};
-  std::latch begun_{1};
-  std::latch may_end_{1};
+  testing::Latch begun_{1};
+  testing::Latch may_end_{1};
   ModelRegistry registry_{{.ttl = std::nullopt, .clock = &clock_}};
 };
 

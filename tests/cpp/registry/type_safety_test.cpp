@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,6 +14,7 @@
 
 #include "remotemedia/registry/model_registry.h"
 #include "remotemedia/registry/type_name.h"
+#include "testing/latch.h"
 #include "testing/life.h"
 #include "testing/thrown.h"
 
@@ -85,8 +85,8 @@ TEST_F(TypeSafetyTest, ABoundKeyOfAnotherTypeIsRefusedToo) {
 }
 
 TEST_F(TypeSafetyTest, AWaiterOfAnotherTypeIsRefusedAtOnce) {
-  std::latch begun(1);
-  std::latch may_end(1);
+  testing::Latch begun(1);
+  testing::Latch may_end(1);
   std::jthread loads([&] {
     registry_.get_or_load<Encoder>("a", [&] {
       begun.count_down();

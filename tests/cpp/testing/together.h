@@ -5,16 +5,17 @@
 #pragma once
 
 #include <cstddef>
-#include <latch>
 #include <thread>
 #include <vector>
+
+#include "testing/latch.h"
 
 namespace remotemedia::testing {
 
 /// Calls `each(0)` to `each(count - 1)`, each on a thread of its own, and returns when all have.
 template <class F>
 void together(std::size_t count, F&& each) {
-  std::latch everybody(static_cast<std::ptrdiff_t>(count));
+  Latch everybody(static_cast<std::ptrdiff_t>(count));
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < count; ++i) {
     threads.emplace_back([&everybody, &each, i] {
