@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
 @pytest.mark.parametrize("dtype", ["int8", "int32", "uint8", "float16", "float32", "complex64", "bfloat16"])
 def test_jax_shares_the_memory_of_a_tensor(dtype: str, allocator: rm.SharedMemoryAllocator) -> None:
     tensor = allocator.allocate_tensor((16, 16), dtype)
-    np.asarray(memoryview(tensor.to_numpy().view(np.uint8)))[:] = 0
+    tensor.to_numpy().view(np.uint8)[:] = 0
     array = jax.dlpack.from_dlpack(tensor)
     assert (array.shape, str(array.dtype)) == ((16, 16), dtype)
     assert array.unsafe_buffer_pointer() == tensor.data_ptr
