@@ -85,8 +85,9 @@ class REMOTEMEDIA_API TensorBuffer {
   /// Errors:  shared_memory_unavailable; those of allocate.
   std::string to_shared_memory(SharedMemoryAllocator* allocator = nullptr) const;
 
-  /// The same for an importer to whom the id is on its way, in a message that may outlive this buffer: the elements stay
-  /// for it, for the allocator's lease_ttl from now, 60 s where none is set. One importer is awaited for each call.
+  /// The same for an importer to whom the id is on its way, in a message that may outlive this buffer: the elements
+  /// stay for it, for the allocator's lease_ttl from now, 60 s where none is set. One importer is awaited for each
+  /// call.
   std::string lend() const;
 
   /// A read-only view of a tensor that another process of this user exported.

@@ -22,8 +22,8 @@ constexpr Duration kLeaseOfTheLent = std::chrono::seconds{60};
 std::string TensorBuffer::to_shared_memory(SharedMemoryAllocator* allocator) const {
   check_host();
   if (!can_be_shared_in_place()) {
-    return exports_.keep_snapshot(snapshot(
-        allocator != nullptr ? *allocator : SharedMemoryAllocator::process(), std::nullopt));
+    return exports_.keep_snapshot(
+        snapshot(allocator != nullptr ? *allocator : SharedMemoryAllocator::process(), std::nullopt));
   }
   std::string id = exports_.in_place();
   if (!id.empty()) return id;
