@@ -4,7 +4,6 @@
 
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "remotemedia/memory/fork_generation.h"
 #include "remotemedia/memory/memory_block.h"
 #include "remotemedia/memory/segment.h"
+#include "testing/event_count.h"
 
 namespace remotemedia::testing {
 
@@ -58,12 +58,10 @@ class BlocksOfASegment {
   }
 
   const Segment& segment() const { return *segment_; }
-  int given_back() const { return *given_back_; }
+  int given_back() const { return given_back_->count(); }
 
   /// Returns once `count` blocks were given back.
-  void wait_for_given_back(int count) const {
-    for (int seen = *given_back_; seen < count; seen = *given_back_) given_back_->wait(seen);
-  }
+  void wait_for_given_back(int count) const { given_back_->wait_for(count); }
 
  private:
   class Block final : public BlockOwner {
@@ -84,21 +82,20 @@ class BlocksOfASegment {
 
    private:
     void give_back() noexcept override {
-      const std::shared_ptr<std::atomic<int>> given_back = given_back_;
+      const std::shared_ptr<EventCount> given_back = given_back_;
       delete this;
-      ++*given_back;
-      given_back->notify_all();
+      given_back->add();
     }
 
     std::shared_ptr<Segment> segment_;
-    std::shared_ptr<std::atomic<int>> given_back_;
+    std::shared_ptr<EventCount> given_back_;
     SharedLocation location_;
   };
 
   std::size_t bytes_;
   std::size_t stride_;
   std::shared_ptr<Segment> segment_;
-  std::shared_ptr<std::atomic<int>> given_back_ = std::make_shared<std::atomic<int>>(0);
+  std::shared_ptr<EventCount> given_back_ = std::make_shared<EventCount>();
 };
 
 }  // namespace remotemedia::testing

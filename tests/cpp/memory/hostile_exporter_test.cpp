@@ -28,6 +28,7 @@
 #include "remotemedia/platform/doorbell.h"
 #include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/platform/shared_memory.h"
+#include "testing/event_count.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {
@@ -217,7 +218,7 @@ TEST(HostileExporterTest, AMessageWithoutEndIsNotWaitedFor) {
 }
 
 TEST(HostileExporterTest, LateAnswersAreRecognisedAndTheirHoldsReleased) {
-  std::atomic<int> withheld{0};
+  testing::EventCount withheld;
   std::atomic<bool> answers_late{false};
   std::atomic<bool> withholds{false};
   std::vector<std::uint64_t> requests;
@@ -228,8 +229,7 @@ TEST(HostileExporterTest, LateAnswersAreRecognisedAndTheirHoldsReleased) {
     if (!withholds) return false;
     if (!answers_late) {
       requests.push_back(header.request);
-      ++withheld;
-      withheld.notify_all();
+      withheld.add();
       return true;
     }
     for (std::uint64_t hold = 100; const std::uint64_t request : std::exchange(requests, {})) {
@@ -247,11 +247,11 @@ TEST(HostileExporterTest, LateAnswersAreRecognisedAndTheirHoldsReleased) {
   for (int i = 0; i < kLate; ++i) {
     EXPECT_EQ(code_thrown([&] { import_block(exporter.id(), 1ms); }), ErrorCode::deadline_exceeded);
   }
-  for (int seen = withheld; seen < kLate; seen = withheld) withheld.wait(seen);
+  withheld.wait_for(kLate);
   answers_late = true;
   const ImportedBlock there = import_block(exporter.id());
   EXPECT_EQ(there.block.data(), keeps_the_link.block.data()) << "its own answer, over the same link";
-  for (int seen = exporter.releases; seen < kLate; seen = exporter.releases) exporter.releases.wait(seen);
+  exporter.releases.wait_for(kLate);
 }
 
 TEST(HostileExporterTest, RefusalsSayWhatToDo) {

@@ -26,6 +26,7 @@
 #include "remotemedia/platform/machine.h"
 #include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/platform/waiting.h"
+#include "testing/event_count.h"
 
 namespace remotemedia::testing {
 
@@ -58,7 +59,7 @@ class LyingExporter {
   std::function<void(MappedAnswer&)> mapped;
   std::function<bool(platform::DescriptorChannel&, std::span<const std::byte>)> instead;  // true: it has answered
 
-  std::atomic<int> releases{0};
+  EventCount releases;
 
   const BlocksOfASegment& blocks() const { return blocks_; }
 
@@ -91,8 +92,7 @@ class LyingExporter {
       case ExportMessage::map:
         return answer_map(channel, read_map_request(message.bytes));
       default:
-        ++releases;
-        releases.notify_all();
+        releases.add();
         return true;
     }
   }
