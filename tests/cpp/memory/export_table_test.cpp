@@ -10,14 +10,12 @@
 
 #include "memory/blocks_of_a_segment.h"
 #include "remotemedia/memory/exports.h"
-#include "testing/thrown.h"
 
 namespace remotemedia {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::BlocksOfASegment;
-using testing::code_thrown;
 
 bool opens(const std::string& id) {
   try {
