@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "../gil.h"
+#include "../method_call.h"
 #include "data_type.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/tensor/dlpack.h"
@@ -80,16 +81,17 @@ TensorBuffer from_capsule(nb::handle capsule) {
 }
 
 nb::object exported_by(nb::handle exporter, nb::handle copy) {
-  nb::dict arguments;
-  arguments["max_version"] = nb::make_tuple(dlpack::kMajorVersion, dlpack::kMinorVersion);
-  if (!copy.is_none()) arguments["copy"] = copy;
-  const nb::object export_method = exporter.attr("__dlpack__");
+  static const nb::handle name = PyUnicode_InternFromString("__dlpack__");
+  static const nb::handle version = nb::make_tuple(dlpack::kMajorVersion, dlpack::kMinorVersion).release();
+  static const nb::handle version_only = nb::make_tuple("max_version").release();
+  static const nb::handle version_and_copy = nb::make_tuple("max_version", "copy").release();
   try {
-    return export_method(**nb::borrow<nb::kwargs>(arguments));
+    return copy.is_none() ? call_method(version_only, name, exporter, version)
+                          : call_method(version_and_copy, name, exporter, version, copy);
   } catch (nb::python_error& error) {
     if (!error.matches(PyExc_TypeError)) throw;
   }
-  return export_method();  // of before version 1
+  return call_method(name, exporter);  // of before version 1
 }
 
 // (major, minor), or (type, index).

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../gil_object.h"
+#include "../method_call.h"
 #include "data_type.h"
 #include "dlpack_protocol.h"
 #include "py_tensor.h"
@@ -68,8 +69,8 @@ void check_plain(const Torch& torch, nb::handle tensor) {
     throw refuse("a tensor that requires grad, which would not be followed: tensor.detach()");
   }
   if (!tensor.attr(torch.layout).is(torch.strided)) throw refuse("a tensor that is not dense: tensor.to_dense()");
-  if (is_true(tensor.attr(torch.is_conj)())) throw refuse("a tensor with the conj bit: tensor.resolve_conj()");
-  if (is_true(tensor.attr(torch.is_neg)())) throw refuse("a tensor with the neg bit: tensor.resolve_neg()");
+  if (is_true(call_method(torch.is_conj, tensor))) throw refuse("a tensor with the conj bit: tensor.resolve_conj()");
+  if (is_true(call_method(torch.is_neg, tensor))) throw refuse("a tensor with the neg bit: tensor.resolve_neg()");
 }
 
 DataType dtype_of(Torch& torch, nb::handle tensor) {
@@ -109,12 +110,12 @@ TensorBuffer from_torch(nb::handle tensor, bool zero_copy) {
   check_plain(*known, tensor);
   const DataType dtype = dtype_of(*known, tensor);
   const Device device = device_of(*known, tensor);
-  auto* const data = reinterpret_cast<void*>(nb::cast<std::uintptr_t>(tensor.attr(known->data_ptr)()));
+  auto* const data = reinterpret_cast<void*>(nb::cast<std::uintptr_t>(call_method(known->data_ptr, tensor)));
   // Not the tensor, which can be given other memory.
-  auto owner = std::make_shared<const GilObject>(nb::object(tensor.attr(known->untyped_storage)()));
+  auto owner = std::make_shared<const GilObject>(call_method(known->untyped_storage, tensor));
   const TensorBuffer view =
       TensorBuffer::from_foreign(data, dims_of(tensor.attr(known->shape)), dtype, std::move(owner), false,
-                                 dims_of(tensor.attr(known->stride)()), device);
+                                 dims_of(call_method(known->stride, tensor)), device);
   return zero_copy ? view : view.copy();
 }
 
