@@ -105,7 +105,7 @@ def _by_id(words: str, arm: str, *controls: str) -> Target:
 GROUPS = {
     "handoff": [
         TargetGroup(
-            "A tensor to another process and one of 4 KiB back, nothing copied, both awake: µs for both ways; how many"
+            "A tensor to another process and one of 4 KiB back, nothing copied: µs for both ways; how many"
             " times as long others take",
             ("itself, 0 B", "two words", "iceoryx", "unix packet of 64 B"),
             [
