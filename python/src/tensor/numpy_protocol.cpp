@@ -29,11 +29,6 @@ nb::handle ndarray_type() {
   return type;
 }
 
-// What NumPy calls the integers that are as wide as `dtype`, whose bits they carry for it.
-const char* carrier(DataType dtype) noexcept {
-  return itemsize(dtype) == 1 ? "uint8" : itemsize(dtype) == 2 ? "uint16" : "uint32";
-}
-
 // The tensor whose elements the array shows; an empty one if they are no tensor's.
 TensorBuffer lender_of(nb::handle array) {
   nb::object owner = nb::borrow(array);
@@ -80,7 +75,7 @@ TensorBuffer view_of_array(nb::handle array) {
   } catch (nb::python_error&) {  // NumPy puts no such dtype into a buffer
   }
   const DataType dtype = data_type_of(array.attr("dtype"));
-  return view_of_array(array, array.attr("view")(carrier(dtype)), dtype);
+  return view_of_array(array, array.attr("view")(to_string(carrier_of(dtype)).data()), dtype);
 }
 
 Error not_in_numpy(const TensorBuffer& tensor) {

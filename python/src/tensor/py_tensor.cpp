@@ -15,21 +15,6 @@ namespace nb = nanobind;
 namespace remotemedia::python {
 namespace {
 
-DataType carrier(DataType dtype) {
-  switch (itemsize(dtype)) {
-    case 1:
-      return DataType::uint8;
-    case 2:
-      return DataType::uint16;
-    case 4:
-      return DataType::uint32;
-    case 8:
-      return DataType::uint64;
-    default:
-      throw Error(ErrorCode::invalid_tensor, "no integer is as wide as " + std::string(to_string(dtype)));
-  }
-}
-
 std::int64_t extent_of(nb::handle extent) {
   const Py_ssize_t number = PyNumber_AsSsize_t(extent.ptr(), PyExc_OverflowError);
   if (number != -1 || PyErr_Occurred() == nullptr) return number;
@@ -55,15 +40,19 @@ Dims dims_of_tuple(nb::handle extents) {
 }  // namespace
 
 const TensorBuffer& PyTensor::get() const {
-  if (!tensor_) {
+  if (released_) {
     throw Error(ErrorCode::invalid_tensor, "this TensorBuffer was freed: its other views are valid still");
   }
   return tensor_;
 }
 
 void PyTensor::release() noexcept {
-  if (address_lent_ && tensor_) kept_ = std::move(tensor_);
-  tensor_ = {};
+  released_ = true;
+  let_go();
+}
+
+void PyTensor::let_go() noexcept {
+  if (released_ && users_ == 0 && !address_lent_) tensor_ = {};
 }
 
 const TensorBuffer& PyTensor::of(nb::handle object) { return nb::inst_ptr<PyTensor>(object)->get(); }
@@ -87,9 +76,24 @@ nb::tuple tuple_of(const Dims& dims) {
   return nb::borrow<nb::tuple>(tuple);
 }
 
+DataType carrier_of(DataType dtype) {
+  switch (itemsize(dtype)) {
+    case 1:
+      return DataType::uint8;
+    case 2:
+      return DataType::uint16;
+    case 4:
+      return DataType::uint32;
+    case 8:
+      return DataType::uint64;
+    default:
+      throw Error(ErrorCode::invalid_tensor, "no integer is as wide as " + std::string(to_string(dtype)));
+  }
+}
+
 TensorBuffer carried(const TensorBuffer& tensor) {
   const auto offset = static_cast<std::size_t>(tensor.data() - tensor.block().data());
-  const TensorLayout layout{carrier(tensor.dtype()), tensor.shape(), tensor.strides()};
+  const TensorLayout layout{carrier_of(tensor.dtype()), tensor.shape(), tensor.strides()};
   const TensorBuffer view = TensorBuffer::view_of(tensor.block(), offset, layout, tensor.device());
   return tensor.read_only() ? view.as_read_only() : view;
 }

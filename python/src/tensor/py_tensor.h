@@ -20,10 +20,30 @@ class PyTensor {
   /// Errors:  invalid_tensor after release().
   const TensorBuffer& get() const;
 
-  bool released() const noexcept { return !tensor_; }
+  bool released() const noexcept { return released_; }
 
-  /// Ends this object's hold, unless somebody knows the elements by nothing but their address: they stay with it then.
+  /// Ends this object's hold, once nobody is InUse of it, and unless somebody knows the elements by nothing but their
+  /// address: they stay with it then.
   void release() noexcept;
+
+  /// The tensor itself, not a copy, for work without the GIL. Made and destroyed with it.
+  class InUse {
+   public:
+    /// Errors:  as get().
+    explicit InUse(PyTensor& owner) : owner_(owner), tensor_(owner.get()) { ++owner_.users_; }
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+    ~InUse() {
+      --owner_.users_;
+      owner_.let_go();
+    }
+
+    const TensorBuffer& tensor() const noexcept { return tensor_; }
+
+   private:
+    PyTensor& owner_;
+    const TensorBuffer& tensor_;
+  };
 
   /// From here on somebody reads the elements by their address for as long as this object lives.
   void lend_address() noexcept { address_lent_ = true; }
@@ -32,8 +52,11 @@ class PyTensor {
   static const TensorBuffer& of(nanobind::handle object);
 
  private:
+  void let_go() noexcept;
+
   TensorBuffer tensor_;
-  TensorBuffer kept_;
+  int users_ = 0;
+  bool released_ = false;
   bool address_lent_ = false;
 };
 
@@ -49,5 +72,10 @@ nanobind::tuple tuple_of(const Dims& dims);
 
 /// The same elements as unsigned integers of their width, for those who have no word for their dtype.
 TensorBuffer carried(const TensorBuffer& tensor);
+
+/// Those integers.
+///
+/// Errors:  invalid_tensor where none is as wide.
+DataType carrier_of(DataType dtype);
 
 }  // namespace remotemedia::python

@@ -49,10 +49,10 @@ PyTensor from_bytes(nb::handle data, nb::handle shape, nb::handle dtype) {
   return PyTensor(std::move(buffer).to_tensor(layout).as_read_only());
 }
 
-std::string to_shared_memory(const PyTensor& self, SharedMemoryAllocator* allocator) {
-  const TensorBuffer& tensor = self.get();  // by reference: the tensor keeps what it exports
+std::string to_shared_memory(PyTensor& self, SharedMemoryAllocator* allocator) {
+  const PyTensor::InUse use(self);  // the tensor keeps what it exports
   const NoGil others_go_on;
-  return tensor.to_shared_memory(allocator);
+  return use.tensor().to_shared_memory(allocator);
 }
 
 PyTensor from_shared_memory(const std::string& id, double timeout) {

@@ -56,8 +56,9 @@ nb::object reduce(nb::handle_t<PyTensor> self, int protocol) {
   if (tensor.storage() == StorageKind::shared_memory) {
     std::string id;
     {
+      const PyTensor::InUse use(*nb::inst_ptr<PyTensor>(self));
       const NoGil others_go_on;
-      id = tensor.lend();
+      id = use.tensor().lend();
     }
     return nb::make_tuple(functions.attr("open_shared"), nb::make_tuple(id));
   }

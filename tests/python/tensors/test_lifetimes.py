@@ -3,6 +3,7 @@
 
 import gc
 import os
+import pickle
 import threading
 import weakref
 from collections.abc import Callable
@@ -298,3 +299,28 @@ def test_a_fork_while_threads_allocate_leaves_the_child_free(allocator: rm.Share
     for thread in threads:
         thread.join()
     assert codes == [0] * 5
+
+
+def test_freeing_while_another_thread_exports_or_pickles_ends_in_an_id_or_in_an_error(
+    allocator: rm.SharedMemoryAllocator,
+) -> None:
+    for _ in range(200):
+        tensor = allocator.allocate_tensor((64,), "uint8")
+        both = threading.Barrier(2)
+        said: list[object] = []
+
+        def export(tensor: rm.TensorBuffer = tensor, both: threading.Barrier = both, said: list[object] = said) -> None:
+            both.wait()
+            try:
+                said.extend([tensor.to_shared_memory(), pickle.dumps(tensor)])
+            except rm.InvalidTensor as error:
+                said.append(error)
+
+        exporting = threading.Thread(target=export)
+        exporting.start()
+        both.wait()
+        allocator.free(tensor)
+        exporting.join(60)
+        assert said
+        with pytest.raises(rm.InvalidTensor):
+            tensor.to_shared_memory()
