@@ -16,7 +16,8 @@
 namespace remotemedia::detail {
 namespace {
 
-thread_local std::shared_ptr<Flight> flight_of_this_thread;
+// No object: mingw-w64 frees a thread's variables before their destructors run.
+thread_local const LoadScope* scope_of_this_thread = nullptr;
 
 void run_all(const Deferred& deferred) {
   for (const auto& call : deferred) call();
@@ -35,11 +36,13 @@ void tell(const std::function<void(const LoadProgress&)>& listener, const LoadPr
 
 }  // namespace
 
-std::shared_ptr<Flight> current_flight() { return flight_of_this_thread; }
+std::shared_ptr<Flight> current_flight() {
+  return scope_of_this_thread != nullptr ? scope_of_this_thread->flight_ : nullptr;
+}
 
 LoadScope::LoadScope(std::shared_ptr<Flight> flight)
-    : outer_(std::exchange(flight_of_this_thread, std::move(flight))) {}
-LoadScope::~LoadScope() { flight_of_this_thread = std::move(outer_); }
+    : flight_(std::move(flight)), outer_(std::exchange(scope_of_this_thread, this)) {}
+LoadScope::~LoadScope() { scope_of_this_thread = outer_; }
 
 std::shared_ptr<Waiter> RegistryCore::ask(const Request& request) {
   if (request.key.empty()) throw Error(ErrorCode::invalid_argument, "a model's key must not be empty");
@@ -238,6 +241,14 @@ void RegistryCore::report(const std::shared_ptr<Flight>& flight, std::optional<d
   for (const auto& listener : listeners) tell(listener, progress);
 }
 
+void let_go(std::thread thread) {
+#if defined(__MINGW32__)
+  (void)new std::thread(std::move(thread));
+#else
+  thread.detach();
+#endif
+}
+
 void RegistryCore::run_in_background(std::function<void()> load) {
   {
     MutexLock lock(mutex_);
@@ -249,11 +260,11 @@ void RegistryCore::run_in_background(std::function<void()> load) {
     core.drained_.notify_all();
   };
   try {
-    std::thread([core = shared_from_this(), load = std::move(load), ended]() mutable {
+    let_go(std::thread([core = shared_from_this(), load = std::move(load), ended]() mutable {
       load();
       load = nullptr;
       ended(*core);
-    }).detach();
+    }));
   } catch (...) {
     ended(*this);
     throw;

@@ -268,6 +268,10 @@ class REMOTEMEDIA_API RegistryCore : public std::enable_shared_from_this<Registr
   std::unique_ptr<std::thread> janitor_;  ///< None in a forked child until it is needed.
 };
 
+/// Lets a thread end by itself. As detach(), which with mingw-w64 makes later threads run what earlier ones were given,
+/// or nothing: there the thread's handle is left open.
+void let_go(std::thread thread);
+
 /// The flight whose loader runs on this thread, or none.
 REMOTEMEDIA_API std::shared_ptr<Flight> current_flight();
 
@@ -280,7 +284,10 @@ class REMOTEMEDIA_API LoadScope {
   LoadScope& operator=(const LoadScope&) = delete;
 
  private:
-  std::shared_ptr<Flight> outer_;
+  friend std::shared_ptr<Flight> current_flight();
+
+  std::shared_ptr<Flight> flight_;
+  const LoadScope* outer_;
 };
 
 }  // namespace remotemedia::detail

@@ -340,7 +340,7 @@ void RegistryCore::close() noexcept {
   alarm_->ring();
   unguard_forks(*this);
   if (is_janitor()) {
-    janitor_->detach();
+    let_go(std::move(*janitor_));
     return;
   }
   {
