@@ -38,8 +38,16 @@ PeerProcess::PeerProcess(const std::string &role, const std::vector<std::string>
   STARTUPINFOA start{};
   start.cb = sizeof start;
   PROCESS_INFORMATION made{};
-  if (CreateProcessA(program.data(), command.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &start, &made) ==
-      FALSE) {
+  const auto created = [&] {
+    return CreateProcessA(program.data(), command.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &start,
+                          &made) != FALSE;
+  };
+  // A program that a busy Wine failed to start is asked for again.
+  constexpr int kTries = 5;
+  int tries = 1;
+  bool started = created();
+  while (!started && GetLastError() == ERROR_INTERNAL_ERROR && tries++ < kTries) started = created();
+  if (!started) {
     throw std::system_error(static_cast<int>(GetLastError()), std::system_category(), "CreateProcess");
   }
   CloseHandle(made.hThread);
