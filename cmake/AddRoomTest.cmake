@@ -42,9 +42,10 @@ function(add_fault_test room)
   set(tests "${PROJECT_SOURCE_DIR}/tests/cpp")
   set(peer "${tests}/platform/conformance/peer")
   add_executable(${target} ${ARGN} "${tests}/testing/system_faults.cpp" "${tests}/testing/thread_sanitizer.cpp"
-                           "${peer}_main.cpp" "${peer}_process.cpp" "${peer}_process_linux.cpp")
+                           "${peer}_main.cpp" "${peer}_process.cpp")
   target_include_directories(${target} PRIVATE "${tests}")
-  target_link_libraries(${target} PRIVATE remotemedia_${room} GTest::gmock GTest::gtest)
+  target_link_libraries(${target} PRIVATE remotemedia_${room} remotemedia_child_process GTest::gmock
+                                          GTest::gtest)
   # Each has its wrapper in system_faults.cpp.
   set(calls
       accept4 bind chmod close connect eventfd fchmod fcntl flock fstat fstatfs ftruncate getentropy getrlimit

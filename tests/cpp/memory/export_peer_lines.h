@@ -12,21 +12,13 @@
 //     region BYTES SEED, open ID     likewise, with regions that may be written
 //     write N SEED                   writes to an opened region
 //     cycle ID TIMES                 imports and lets go, TIMES times
-//     counts                         descriptors and mappings of shared memory that this process has
+//     echo ID TIMES                  sends back what comes through the rings of that region: side_of_two_rings.h
 //     call ADDRESS TIMES             makes connections; how many are answered
-//     room N                         has room for N more descriptors; plenty: for many
-//     fork                           leaves a child behind, which ends with whoever talks to this process
-//     as_nobody ADDRESS ID           becomes another user, tries the address, then the id: what became of each
 
 #pragma once
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstddef>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <string>
@@ -35,21 +27,24 @@
 #include <vector>
 
 #include "memory/blocks_of_a_segment.h"
+#include "memory/side_of_two_rings.h"
 #include "remotemedia/base/error.h"
-#include "remotemedia/memory/broker_channel.h"
-#include "remotemedia/memory/export_id.h"
 #include "remotemedia/memory/export_messages.h"
 #include "remotemedia/memory/exports.h"
 #include "remotemedia/memory/shared_memory_allocator.h"
 #include "remotemedia/memory/shared_memory_region.h"
 #include "remotemedia/platform/descriptor_channel.h"
 #include "remotemedia/platform/monotonic_clock.h"
-#include "remotemedia/platform/owned_handle.h"
 
 namespace remotemedia::testing {
 
 class ExportPeerLines {
  public:
+  ExportPeerLines() = default;
+  ExportPeerLines(const ExportPeerLines&) = delete;
+  ExportPeerLines& operator=(const ExportPeerLines&) = delete;
+  virtual ~ExportPeerLines() = default;
+
   std::string answer(const std::string& line) {
     std::istringstream stream(line);
     words_.assign(std::istream_iterator<std::string>(stream), {});
@@ -62,8 +57,8 @@ class ExportPeerLines {
     }
   }
 
- private:
-  std::string answer() {
+ protected:
+  virtual std::string answer() {
     const std::string verb = word(0);
     if (verb == "export") return export_block(number(1), number(2), number(3));
     if (verb == "forget") return exports_.at(number(1)) = Export(), "forgotten";
@@ -76,17 +71,23 @@ class ExportPeerLines {
     if (verb == "open") return open_region(word(1));
     if (verb == "write") return write(number(1), number(2));
     if (verb == "cycle") return cycle(word(1), number(2));
-    if (verb == "counts") return counts();
+    if (verb == "echo") return echo(word(1), number(2));
     if (verb == "call") return call(word(1), number(2));
-    if (verb == "room") return make_room(number(1));
-    if (verb == "plenty") return fillers_.clear(), "done";
-    if (verb == "fork") return leave_a_child();
-    if (verb == "as_nobody") return as_nobody(word(1), word(2));
     return "what?";
   }
 
   std::string word(std::size_t index) const { return index < words_.size() ? words_[index] : std::string(); }
   std::size_t number(std::size_t index) const { return index < words_.size() ? std::stoul(words_[index]) : 0; }
+
+  static bool asks(platform::DescriptorChannel& channel, const OpenRequest& request) {
+    platform::Message message;
+    return channel.send(bytes_of(request), {}, soon()) &&
+           channel.receive(message, soon()) == platform::DescriptorChannel::Received::message;
+  }
+
+  static TimePoint soon() { return later(monotonic_clock().now(), std::chrono::seconds{10}); }
+
+ private:
   static std::string sum(const MemoryBlock& block) { return std::to_string(checksum_of({block.data(), block.size()})); }
 
   std::string export_block(std::size_t bytes, std::size_t seed, std::size_t lease_ms) {
@@ -136,15 +137,15 @@ class ExportPeerLines {
     return std::to_string(sum);
   }
 
-  static std::string counts() {
-    std::size_t descriptors = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++descriptors;
-    std::size_t mappings = 0;
-    std::ifstream maps("/proc/self/maps");
-    for (std::string line; std::getline(maps, line);) {
-      if (line.find("memfd:") != std::string::npos) ++mappings;
+  static std::string echo(const std::string& id, std::size_t times) {
+    SharedMemoryRegion region = SharedMemoryRegion::open(id, {.writable = true});
+    SideOfTwoRings side(region.bytes(), 1);
+    Record record;
+    for (std::size_t i = 0; i < times; ++i) {
+      while (!side.in.pop(record)) std::this_thread::yield();
+      while (!side.out.push(record)) std::this_thread::yield();
     }
-    return std::to_string(descriptors - 1) + " " + std::to_string(mappings);
+    return "echoed";
   }
 
   /// How many of `times` connections are answered; they stay open.
@@ -157,47 +158,6 @@ class ExportPeerLines {
     return std::to_string(answered);
   }
 
-  static bool asks(platform::DescriptorChannel& channel, const OpenRequest& request) {
-    platform::Message message;
-    return channel.send(bytes_of(request), {}, soon()) &&
-           channel.receive(message, soon()) == platform::DescriptorChannel::Received::message;
-  }
-
-  std::string make_room(std::size_t more) {
-    constexpr rlim_t kAll = 200;
-    const rlimit limit{.rlim_cur = kAll, .rlim_max = kAll};
-    setrlimit(RLIMIT_NOFILE, &limit);
-    fillers_.clear();
-    for (int filler = dup(STDIN_FILENO); filler >= 0; filler = dup(STDIN_FILENO)) fillers_.emplace_back(filler);
-    fillers_.resize(fillers_.size() - more);
-    return "done";
-  }
-
-  static std::string leave_a_child() {
-    if (fork() != 0) return "forked";
-    char nothing = 0;
-    close(STDOUT_FILENO);
-    while (read(STDIN_FILENO, &nothing, 1) > 0) {
-    }
-    _exit(0);
-  }
-
-  std::string as_nobody(const std::string& address, const std::string& id) {
-    constexpr unsigned kNobody = 65'534;
-    if (setgid(kNobody) != 0 || setuid(kNobody) != 0) return "still somebody";
-    std::string by_address;
-    try {
-      platform::DescriptorChannel channel = platform::DescriptorChannel::connect(address, soon());
-      const bool answered = asks(channel, with_header(open_request(read_export_id(id), false), 1));
-      by_address = answered ? "answered" : "closed";
-    } catch (const Error& error) {
-      by_address = to_string(error.code());
-    }
-    return by_address + " " + answer("import " + id + " 10000");
-  }
-
-  static TimePoint soon() { return later(monotonic_clock().now(), std::chrono::seconds{10}); }
-
   std::vector<std::string> words_;
   SharedMemoryAllocator allocator_{{.spare_segments = 0}};
   SharedMemoryAllocator leasing_{{.lease_ttl = std::chrono::hours{1}, .spare_segments = 0}};
@@ -205,7 +165,6 @@ class ExportPeerLines {
   std::vector<MemoryBlock> imported_;
   std::vector<SharedMemoryRegion> regions_;
   std::vector<platform::DescriptorChannel> channels_;
-  std::vector<platform::OwnedHandle> fillers_;
 };
 
 }  // namespace remotemedia::testing

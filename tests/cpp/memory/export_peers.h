@@ -5,10 +5,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>  // NOLINT: mkdtemp
 
 #include <cstddef>
 #include <filesystem>
+#include <random>
 #include <set>
 #include <sstream>
 #include <string>
@@ -45,9 +45,10 @@ class ExportPeer : public Program {
 
 class ExportPeersTest : public ::testing::Test {
  protected:
-  ExportPeersTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "rm-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
+  ExportPeersTest()
+      : folder_(std::filesystem::temp_directory_path() / ("rm-" + std::to_string(std::random_device()()))) {
+    EXPECT_TRUE(std::filesystem::create_directory(folder_));
+    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
   }
   ~ExportPeersTest() override {
     std::error_code ignored;
@@ -62,7 +63,7 @@ class ExportPeersTest : public ::testing::Test {
   std::set<std::string> addresses() const {
     std::set<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(folder_ / "remotemedia")) {
-      names.insert(entry.path().filename());
+      names.insert(entry.path().filename().string());
     }
     return names;
   }

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "memory/export_peer_lines.h"
 #include "memory/export_peers.h"
+#include "memory/posix_export_peer_lines.h"
 #include "platform/conformance/peer_process.h"
 #include "testing/system_faults.h"
 
@@ -26,7 +26,7 @@ namespace remotemedia::testing {
 inline const PeerRole kFaultyPeer("export peer", [](const std::vector<std::string>&) {
   std::optional<KillAt> end;
   std::optional<FailNth> fault;
-  ExportPeerLines peer;  // ends before they do
+  PosixExportPeerLines peer;  // ends before they do
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string verb;
@@ -58,7 +58,7 @@ inline const PeerRole kFaultyPeer("export peer", [](const std::vector<std::strin
 class FaultyExportPeersTest : public ExportPeersTest {
  protected:
   std::unique_ptr<ExportPeer> faulty_peer() const {
-    return std::make_unique<ExportPeer>(folder(), std::vector<std::string>{"/proc/self/exe", "--role", "export peer"});
+    return std::make_unique<ExportPeer>(folder(), std::vector<std::string>{this_program(), "--role", "export peer"});
   }
 };
 

@@ -2,11 +2,7 @@
 
 #include "remotemedia/memory/record_ring.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -18,8 +14,11 @@
 #include <thread>
 #include <vector>
 
+#include "memory/side_of_two_rings.h"
 #include "remotemedia/base/error.h"
+#include "remotemedia/memory/shared_memory_region.h"
 #include "remotemedia/platform/shared_memory.h"
+#include "testing/program.h"
 #include "testing/rounds.h"
 #include "testing/thrown.h"
 
@@ -28,11 +27,12 @@ namespace {
 
 using platform::Access;
 using platform::Mapping;
-using platform::OwnedHandle;
 using platform::SharedMemory;
 using testing::code_thrown;
+using testing::Program;
 
 constexpr std::size_t kDepth = 64;
+constexpr std::uint64_t kEchoes = 100'000;
 constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
 
 Record record_of(std::uint64_t number) {
@@ -244,86 +244,23 @@ TEST(RecordRingTest, AWriterSurvivesAScribblingReader) {
   scribbles.join();
 }
 
-// ---- two processes: the other one sends each record back
-
-constexpr int kFirstInheritedHandle = 100;
-constexpr std::uint64_t kEchoes = 100'000;
-
-struct TwoRings {
-  SharedMemory there = SharedMemory::create(2 * writer_part_bytes(kDepth));  // this process writes to it
-  SharedMemory back = SharedMemory::create(2 * writer_part_bytes(kDepth));   // the other process does
-};
-
-// Each process has its half of both rings in the memory that it writes to.
-struct Side {
-  Side(const Mapping& mine, const Mapping& theirs)
-      : out(records_of(mine), replies_of(theirs), kDepth), in(records_of(theirs), replies_of(mine), kDepth) {}
-
-  static std::span<std::byte> records_of(const Mapping& memory) {
-    return memory.bytes().first(writer_part_bytes(kDepth));
-  }
-  static std::span<std::byte> replies_of(const Mapping& memory) {
-    return memory.bytes().subspan(writer_part_bytes(kDepth), kReaderPartBytes);
-  }
-
-  RecordWriter out;
-  RecordReader in;
-};
-
-// Run by the test below, in a process of its own.
-TEST(RecordRingPeer, DISABLED_SendsEachRecordBack) {
-  const std::size_t bytes = 2 * writer_part_bytes(kDepth);
-  const auto adopt = [&](int handle, Access access) {
-    return SharedMemory::adopt(OwnedHandle(handle), bytes, access).map(access);
-  };
-  const Mapping theirs = adopt(kFirstInheritedHandle, Access::read_only);
-  const Mapping mine = adopt(kFirstInheritedHandle + 1, Access::read_write);
-  Side side(mine, theirs);
-  Record record;
-  for (std::uint64_t number = 0; number < kEchoes; ++number) {
-    while (!side.in.pop(record)) std::this_thread::yield();
-    while (!side.out.push(record)) std::this_thread::yield();
-  }
-}
-
-pid_t start_peer(const OwnedHandle& first, const OwnedHandle& second) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, static_cast<int>(first.get()), kFirstInheritedHandle);
-  posix_spawn_file_actions_adddup2(&actions, static_cast<int>(second.get()), kFirstInheritedHandle + 1);
-  std::string program = "record_ring_test";
-  std::string filter = "--gtest_filter=RecordRingPeer.DISABLED_SendsEachRecordBack";
-  std::string disabled = "--gtest_also_run_disabled_tests";
-  std::array<char*, 4> arguments{program.data(), filter.data(), disabled.data(), nullptr};
-  pid_t peer = -1;
-  EXPECT_EQ(posix_spawn(&peer, "/proc/self/exe", &actions, nullptr, arguments.data(), environ), 0);
-  posix_spawn_file_actions_destroy(&actions);
-  return peer;
-}
-
 TEST(RecordRingTest, TwoProcessesExchangeRecords) {
-  TwoRings rings;
-  const Mapping mine = rings.there.map(Access::read_write);
-  const Mapping theirs = rings.back.map(Access::read_only);
-  rings.there.forbid_new_writers();
-  const pid_t peer = start_peer(rings.there.handle_for(Access::read_only), rings.back.handle_for(Access::read_write));
-  ASSERT_GT(peer, 0);
-  Side side(mine, theirs);
+  SharedMemoryRegion region = SharedMemoryRegion::create(testing::kTwoRingsBytes, {.writable = true});
+  Program peer{{REMOTEMEDIA_EXPORT_PEER}};
+  peer.tell("echo " + region.id() + " " + std::to_string(kEchoes));
+  testing::SideOfTwoRings side(region.bytes(), 0);
   std::uint64_t sent = 0;
   std::uint64_t wrong = 0;
   Record record;
   for (std::uint64_t received = 0; received < kEchoes;) {
     while (sent < kEchoes && side.out.push(record_of(sent))) ++sent;
     if (!side.in.pop(record)) {
-      ASSERT_NE(waitpid(peer, nullptr, WNOHANG), peer) << "the other process has ended early";
       std::this_thread::yield();
       continue;
     }
     if (!is_record_of(record, received++)) ++wrong;
   }
-  int status = -1;
-  EXPECT_EQ(waitpid(peer, &status, 0), peer);
-  EXPECT_EQ(status, 0);
+  EXPECT_EQ(peer.hear(), "echoed");
   EXPECT_EQ(wrong, 0U);
 }
 

@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Program: another process that a test talks to, line by line, and may kill at any moment.
+// Program: another process that a test talks to, line by line.
 
 #pragma once
 
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstddef>
 #include <cstdio>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
-extern char** environ;  // NOLINT: POSIX's
+#include "testing/child_process.h"
 
 namespace remotemedia::testing {
 
@@ -28,52 +17,25 @@ namespace remotemedia::testing {
 class Program {
  public:
   /// Runs `words` (the first is its path), with `changes` ("NAME=value") to the environment.
-  explicit Program(std::vector<std::string> words, const std::vector<std::string>& changes = {}) {
-    std::array<int, 2> in{-1, -1};
-    std::array<int, 2> out{-1, -1};
-    if (pipe2(in.data(), O_CLOEXEC) != 0 || pipe2(out.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    std::vector<std::string> settings = changes;
-    for (char** setting = environ; *setting != nullptr; ++setting) {
-      if (!is_changed(*setting, changes)) settings.emplace_back(*setting);
-    }
-    std::vector<char*> environment;
-    for (std::string& setting : settings) environment.push_back(setting.data());
-    environment.push_back(nullptr);
-    std::signal(SIGPIPE, SIG_IGN);  // what is said to the dead is lost, and no more
-    const int error = posix_spawn(&process_, arguments[0], &actions, nullptr, arguments.data(), environment.data());
-    posix_spawn_file_actions_destroy(&actions);
-    close(in[0]);
-    close(out[1]);
-    to_ = fdopen(in[1], "w");
-    from_ = fdopen(out[0], "r");
-    if (error != 0) throw std::runtime_error("posix_spawn " + words[0]);
-  }
+  explicit Program(std::vector<std::string> words, const std::vector<std::string>& changes = {})
+      : process_(std::move(words), changes, &pipes_) {}
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
   ~Program() {
-    if (process_ > 0) kill_9();
-    if (to_ != nullptr) std::fclose(to_);
-    std::fclose(from_);
+    kill_9();
+    if (pipes_.to != nullptr) std::fclose(pipes_.to);
+    std::fclose(pipes_.from);
   }
 
-  pid_t process() const { return process_; }
-
   void tell(const std::string& line) {
-    std::fputs((line + "\n").c_str(), to_);
-    std::fflush(to_);
+    std::fputs((line + "\n").c_str(), pipes_.to);
+    std::fflush(pipes_.to);
   }
 
   /// The next line that it says; "<gone>" if there is none.
   std::string hear() {
     std::string line;
-    for (int c = std::fgetc(from_); c != '\n'; c = std::fgetc(from_)) {
+    for (int c = std::fgetc(pipes_.from); c != '\n'; c = std::fgetc(pipes_.from)) {
       if (c == EOF) return "<gone>";
       line += static_cast<char>(c);
     }
@@ -86,46 +48,22 @@ class Program {
   }
 
   void kill_9() {
-    kill(process_, SIGKILL);
-    wait_for_end();
+    process_.kill();
+    process_.wait();
   }
 
-  /// Returns once it really stands still.
-  void stop() {
-    kill(process_, SIGSTOP);
-    int status = 0;
-    while (waitpid(process_, &status, WUNTRACED) == -1 && errno == EINTR) {
-    }
-    EXPECT_TRUE(WIFSTOPPED(status));
-  }
+  void stop() { process_.stop(); }
+  void go_on() { process_.go_on(); }
 
-  void go_on() { kill(process_, SIGCONT); }
-
-  /// Closes what it reads from, and returns its exit status; -1 if it was killed.
+  /// Closes what it reads from, and returns its exit code; -1 if it was killed.
   int end() {
-    std::fclose(std::exchange(to_, nullptr));
-    return wait_for_end();
+    std::fclose(std::exchange(pipes_.to, nullptr));
+    return process_.wait();
   }
 
  private:
-  static bool is_changed(const std::string& setting, const std::vector<std::string>& changes) {
-    for (const std::string& change : changes) {
-      if (setting.starts_with(change.substr(0, change.find('=') + 1))) return true;
-    }
-    return false;
-  }
-
-  int wait_for_end() {
-    int status = 0;
-    while (waitpid(process_, &status, 0) == -1 && errno == EINTR) {
-    }
-    process_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
-  pid_t process_ = -1;
-  std::FILE* to_ = nullptr;
-  std::FILE* from_ = nullptr;
+  Pipes pipes_;
+  ChildProcess process_;
 };
 
 }  // namespace remotemedia::testing

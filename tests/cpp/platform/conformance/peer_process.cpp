@@ -8,7 +8,6 @@
 #include <exception>
 #include <map>
 #include <string_view>
-#include <utility>
 
 namespace remotemedia::testing {
 namespace {
@@ -16,6 +15,12 @@ namespace {
 std::map<std::string, Role>& roles() {
   static std::map<std::string, Role> all;
   return all;
+}
+
+std::vector<std::string> words_for(const std::string& role, const std::vector<std::string>& arguments) {
+  std::vector<std::string> words{this_program(), "--role", role};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
 }
 
 }  // namespace
@@ -35,12 +40,7 @@ std::optional<int> play_role(int argc, char** argv) {
   }
 }
 
-PeerProcess::PeerProcess(PeerProcess&& other) noexcept
-    : id_(other.id_), process_(std::exchange(other.process_, 0)), exit_code_(other.exit_code_) {}
-
-PeerProcess::~PeerProcess() {
-  kill();
-  wait();
-}
+PeerProcess::PeerProcess(const std::string& role, const std::vector<std::string>& arguments)
+    : ChildProcess(words_for(role, arguments)) {}
 
 }  // namespace remotemedia::testing

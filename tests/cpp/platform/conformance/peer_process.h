@@ -10,10 +10,11 @@
 
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "testing/child_process.h"
 
 namespace remotemedia::testing {
 
@@ -28,28 +29,10 @@ struct PeerRole {
 /// The exit code of the role that this process was started for; nothing if it is here to run tests.
 std::optional<int> play_role(int argc, char** argv);
 
-/// Killed and waited for by the destructor.
-class PeerProcess {
+/// Plays `role` in a process of its own.
+class PeerProcess : public ChildProcess {
  public:
   explicit PeerProcess(const std::string& role, const std::vector<std::string>& arguments = {});
-  PeerProcess(PeerProcess&& other) noexcept;
-  PeerProcess(const PeerProcess&) = delete;
-  PeerProcess& operator=(const PeerProcess&) = delete;
-  ~PeerProcess();
-
-  /// As other processes see it (PeerIdentity::process).
-  std::int64_t id() const noexcept { return id_; }
-
-  /// At once, without its consent (SIGKILL, TerminateProcess). Its end may come a moment later.
-  void kill() noexcept;
-
-  /// Its exit code, once it has ended; -1 if it was killed.
-  int wait() noexcept;
-
- private:
-  std::int64_t id_ = 0;
-  std::intptr_t process_ = 0;  // of the system; 0 once waited for
-  int exit_code_ = -1;
 };
 
 }  // namespace remotemedia::testing
