@@ -49,7 +49,7 @@ std::string environment_with(const std::vector<std::string>& changes) {
 /// One end of each is a child's to inherit.
 struct Pipe {
   explicit Pipe(bool child_reads) {
-    SECURITY_ATTRIBUTES inherited{.nLength = sizeof(SECURITY_ATTRIBUTES), .bInheritHandle = TRUE};
+    SECURITY_ATTRIBUTES inherited{.nLength = sizeof inherited, .lpSecurityDescriptor = nullptr, .bInheritHandle = TRUE};
     if (CreatePipe(&reads, &writes, &inherited, 0) == FALSE) fail("CreatePipe");
     SetHandleInformation(child_reads ? writes : reads, HANDLE_FLAG_INHERIT, 0);
   }
