@@ -52,6 +52,11 @@ TensorBuffer at(const TensorBuffer& tensor, std::size_t axis, nb::handle index) 
   return tensor.select(axis, number);
 }
 
+// An older NumPy's booleans are integers, with a warning.
+bool is_boolean(nb::handle value) {
+  return PyBool_Check(value.ptr()) || (PyLong_Check(value.ptr()) == 0 && class_name(value).starts_with("numpy.bool"));
+}
+
 }  // namespace
 
 TensorBuffer indexed(TensorBuffer tensor, nb::handle index) {
@@ -73,7 +78,7 @@ TensorBuffer indexed(TensorBuffer tensor, nb::handle index) {
     } else if (PySlice_Check(part.ptr()) != 0) {
       tensor = tensor.slice(axis, range_of(part, tensor.shape()[axis]));
       ++axis;
-    } else if (PyIndex_Check(part.ptr()) != 0 && !PyBool_Check(part.ptr())) {
+    } else if (PyIndex_Check(part.ptr()) != 0 && !is_boolean(part)) {
       tensor = at(tensor, axis, part);
     } else {
       throw nb::type_error(("views are cut by integers, slices, ... and None, not by " + class_name(part) +

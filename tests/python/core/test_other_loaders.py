@@ -4,6 +4,7 @@
 import asyncio
 import gc
 import logging
+import sys
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -208,7 +209,9 @@ async def test_coroutines_are_warned_too(registry: rm.ModelRegistry, warnings: W
     assert warnings() == []
     assert (await registry.get_or_load_async("m@cpu", second)).model is model
     (warning,) = warnings()
-    assert ":test_coroutines_are_warned_too.<locals>.second" in warning
+    # A coroutine's code knows no more than its bare name before CPython 3.11.
+    name = "test_coroutines_are_warned_too.<locals>.second" if sys.version_info >= (3, 11) else "second"
+    assert f":{name}" in warning
 
 
 async def test_who_joins_a_load_with_another_loader_is_warned(registry: rm.ModelRegistry, warnings: Warnings) -> None:
