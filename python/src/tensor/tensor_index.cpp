@@ -52,9 +52,9 @@ TensorBuffer at(const TensorBuffer& tensor, std::size_t axis, nb::handle index) 
   return tensor.select(axis, number);
 }
 
-// An older NumPy's booleans are integers, with a warning.
+// An older NumPy's booleans (bool, or bool_) are integers, with a warning.
 bool is_boolean(nb::handle value) {
-  return PyBool_Check(value.ptr()) || (PyLong_Check(value.ptr()) == 0 && class_name(value).starts_with("numpy.bool"));
+  return PyBool_Check(value.ptr()) || (PyLong_Check(value.ptr()) == 0 && class_name(value).starts_with("bool"));
 }
 
 }  // namespace
