@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import queue
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -180,12 +181,12 @@ def test_no_lock_is_held_while_a_forgotten_failure_is_destroyed() -> None:
     held = registry.get_or_load("other", Model)
     destroyed = threading.Event()
     hit = threading.Event()
-    hit_meanwhile: list[bool] = []
+    hit_meanwhile: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     class Torn(Exception):
         def __del__(self) -> None:
             destroyed.set()
-            hit_meanwhile.append(hit.wait(10))
+            hit_meanwhile.put(hit.wait(10))
 
     def tear() -> Model:
         raise Torn
@@ -203,7 +204,7 @@ def test_no_lock_is_held_while_a_forgotten_failure_is_destroyed() -> None:
     registry.get_or_load("m@cpu", Model).release()
     hitting.result()
     assert destroyed.is_set()
-    assert hit_meanwhile == [True]
+    assert hit_meanwhile.get(timeout=60)
     held.release()
 
 
