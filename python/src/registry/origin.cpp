@@ -2,6 +2,8 @@
 
 #include "origin.h"
 
+#include <nanobind/stl/string.h>
+
 #include <algorithm>
 #include <utility>
 

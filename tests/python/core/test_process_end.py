@@ -23,7 +23,8 @@ def run(program: str, *, daemons: bool = False) -> str:
     """
     environment = {**os.environ} if daemons else {**os.environ, "REMOTEMEDIA_LEAK_CHECK": "1"}
     ended = subprocess.run(
-        [sys.executable, "-c", HEAD + textwrap.dedent(program)],
+        # CPython 3.12 warns of each fork() beside threads.
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", HEAD + textwrap.dedent(program)],
         env=environment,
         capture_output=True,
         text=True,
