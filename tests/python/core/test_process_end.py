@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+from tests.python.core.program import LEAK_CHECK
+
 HEAD = """
 import atexit, os, sys, threading
 import remotemedia as rm
@@ -21,7 +23,7 @@ def run(program: str, *, daemons: bool = False) -> str:
 
     It must say nothing on stderr, of leaked objects neither, unless daemon threads are cut off in the middle.
     """
-    environment = {**os.environ} if daemons else {**os.environ, "REMOTEMEDIA_LEAK_CHECK": "1"}
+    environment = {**os.environ, **({} if daemons else LEAK_CHECK)}
     ended = subprocess.run(
         # CPython 3.12 warns of each fork() beside threads.
         [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", HEAD + textwrap.dedent(program)],
