@@ -16,7 +16,8 @@ function(add_room_test room)
   set(target remotemedia_${room}_test)
   add_executable(${target} ${ARGN} "${PROJECT_SOURCE_DIR}/tests/cpp/testing/thread_sanitizer.cpp")
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/cpp")
-  target_link_libraries(${target} PRIVATE remotemedia_${room} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${target} PRIVATE remotemedia_${room} remotemedia_child_process GTest::gmock
+                                          GTest::gtest_main)
   if(REMOTEMEDIA_SANITIZE)  # takes several times the time and the memory
     target_compile_definitions(${target} PRIVATE REMOTEMEDIA_SANITIZED)
   endif()

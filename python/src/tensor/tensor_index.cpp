@@ -52,9 +52,11 @@ TensorBuffer at(const TensorBuffer& tensor, std::size_t axis, nb::handle index) 
   return tensor.select(axis, number);
 }
 
-// An older NumPy's booleans (bool, or bool_) are integers, with a warning.
+// An older NumPy's booleans are integers, with a warning.
 bool is_boolean(nb::handle value) {
-  return PyBool_Check(value.ptr()) || (PyLong_Check(value.ptr()) == 0 && class_name(value).starts_with("bool"));
+  if (PyLong_Check(value.ptr()) != 0) return PyBool_Check(value.ptr());
+  const std::string name = class_name(value);
+  return name == "bool" || name == "bool_";
 }
 
 }  // namespace

@@ -12,7 +12,8 @@
 //     region BYTES SEED, open ID     likewise, with regions that may be written
 //     write N SEED                   writes to an opened region
 //     cycle ID TIMES                 imports and lets go, TIMES times
-//     echo ID TIMES                  sends back what comes through the rings of that region: side_of_two_rings.h
+//     side                           an id of this process's side of two rings: side_of_two_rings.h
+//     echo ID TIMES                  sends back what comes from the other side
 //     call ADDRESS TIMES             makes connections; how many are answered
 
 #pragma once
@@ -71,6 +72,7 @@ class ExportPeerLines {
     if (verb == "open") return open_region(word(1));
     if (verb == "write") return write(number(1), number(2));
     if (verb == "cycle") return cycle(word(1), number(2));
+    if (verb == "side") return make_side();
     if (verb == "echo") return echo(word(1), number(2));
     if (verb == "call") return call(word(1), number(2));
     return "what?";
@@ -137,9 +139,15 @@ class ExportPeerLines {
     return std::to_string(sum);
   }
 
-  static std::string echo(const std::string& id, std::size_t times) {
-    SharedMemoryRegion region = SharedMemoryRegion::open(id, {.writable = true});
-    SideOfTwoRings side(region.bytes(), 1);
+  std::string make_side() {
+    side_ = memory_of_one_side(allocator_);
+    exports_.push_back(share(side_));
+    return exports_.back().id();
+  }
+
+  std::string echo(const std::string& id, std::size_t times) {
+    const MemoryBlock theirs = import_block(id).block;
+    SideOfTwoRings side(side_, theirs);
     Record record;
     for (std::size_t i = 0; i < times; ++i) {
       while (!side.in.pop(record)) std::this_thread::yield();
@@ -154,7 +162,8 @@ class ExportPeerLines {
     for (std::size_t i = 0; i < times; ++i) {
       try {
         channels_.push_back(platform::DescriptorChannel::connect(address, soon()));
-      } catch (const Error&) {  // turned away before it knew whom it had reached
+      } catch (const Error& error) {  // turned away before it knew whom it had reached
+        if (error.code() != ErrorCode::shared_memory_unavailable) throw;
         continue;
       }
       answered += asks(channels_.back(), with_header(OpenRequest{}, 1)) ? 1 : 0;
@@ -167,6 +176,7 @@ class ExportPeerLines {
   SharedMemoryAllocator leasing_{{.lease_ttl = std::chrono::hours{1}, .spare_segments = 0}};
   std::vector<Export> exports_;
   std::vector<MemoryBlock> imported_;
+  MemoryBlock side_;
   std::vector<SharedMemoryRegion> regions_;
   std::vector<platform::DescriptorChannel> channels_;
 };

@@ -16,7 +16,8 @@
 
 #include "memory/side_of_two_rings.h"
 #include "remotemedia/base/error.h"
-#include "remotemedia/memory/shared_memory_region.h"
+#include "remotemedia/memory/exports.h"
+#include "remotemedia/memory/shared_memory_allocator.h"
 #include "remotemedia/platform/shared_memory.h"
 #include "testing/program.h"
 #include "testing/rounds.h"
@@ -245,22 +246,28 @@ TEST(RecordRingTest, AWriterSurvivesAScribblingReader) {
 }
 
 TEST(RecordRingTest, TwoProcessesExchangeRecords) {
-  SharedMemoryRegion region = SharedMemoryRegion::create(testing::kTwoRingsBytes, {.writable = true});
+  SharedMemoryAllocator allocator;
   Program peer{{REMOTEMEDIA_EXPORT_PEER}};
-  peer.tell("echo " + region.id() + " " + std::to_string(kEchoes));
-  testing::SideOfTwoRings side(region.bytes(), 0);
+  const MemoryBlock mine = testing::memory_of_one_side(allocator);
+  const MemoryBlock theirs = import_block(peer.ask("side")).block;
+  EXPECT_TRUE(theirs.read_only());
+  const Export exported = share(mine);
+  peer.tell("echo " + exported.id() + " " + std::to_string(kEchoes));
+  testing::SideOfTwoRings side(mine, theirs);
   std::uint64_t sent = 0;
   std::uint64_t wrong = 0;
   Record record;
   for (std::uint64_t received = 0; received < kEchoes;) {
     while (sent < kEchoes && side.out.push(record_of(sent))) ++sent;
     if (!side.in.pop(record)) {
+      ASSERT_FALSE(peer.has_ended()) << "the other process has ended early";
       std::this_thread::yield();
       continue;
     }
     if (!is_record_of(record, received++)) ++wrong;
   }
   EXPECT_EQ(peer.hear(), "echoed");
+  EXPECT_EQ(peer.end(), 0);
   EXPECT_EQ(wrong, 0U);
 }
 

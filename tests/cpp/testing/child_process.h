@@ -43,6 +43,9 @@ class ChildProcess {
   /// Its exit code, once it has ended; -1 if it was killed.
   int wait() noexcept;
 
+  /// Without waiting.
+  bool has_ended() noexcept;
+
   /// Returns once it really stands still.
   void stop();
 

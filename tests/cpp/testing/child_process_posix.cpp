@@ -80,6 +80,12 @@ int ChildProcess::wait() noexcept {
   return exit_code_;
 }
 
+bool ChildProcess::has_ended() noexcept {
+  siginfo_t ended{};  // looked at only: wait() still has it
+  if (process_ != 0) waitid(P_PID, static_cast<id_t>(process_), &ended, WEXITED | WNOHANG | WNOWAIT);
+  return process_ == 0 || ended.si_pid != 0;
+}
+
 void ChildProcess::stop() {
   ::kill(static_cast<pid_t>(process_), SIGSTOP);
   if (!WIFSTOPPED(status_of(process_, WUNTRACED))) throw std::runtime_error("a process ended instead of stopping");

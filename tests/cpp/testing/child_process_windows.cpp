@@ -132,6 +132,10 @@ int ChildProcess::wait() noexcept {
   return exit_code_;
 }
 
+bool ChildProcess::has_ended() noexcept {
+  return process_ == 0 || WaitForSingleObject(handle_of(process_), 0) == WAIT_OBJECT_0;
+}
+
 void ChildProcess::stop() { ask_of_all_threads("NtSuspendProcess", process_); }
 
 void ChildProcess::go_on() { ask_of_all_threads("NtResumeProcess", process_); }

@@ -52,6 +52,7 @@ class Program {
     process_.wait();
   }
 
+  bool has_ended() noexcept { return process_.has_ended(); }
   void stop() { process_.stop(); }
   void go_on() { process_.go_on(); }
 

@@ -21,8 +21,8 @@ class Model:
         say("destroyed")
 """
 
-# CPython 3.13 leaves the globals of a module uncollected at its end: the shared registry is told as a leak, although
-# all its models are destroyed.
+# At the end of CPython 3.13 the globals of remotemedia.core.model_registry are not collected: the shared registry is
+# told as a leak, although all its models are destroyed.
 LEAK_CHECK = {} if sys.version_info >= (3, 13) else {"REMOTEMEDIA_LEAK_CHECK": "1"}
 
 
