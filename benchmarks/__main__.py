@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import conversions, memory, registry
+from benchmarks import conversions, memory, registry, worker
 from benchmarks.machine import describe_machine
 
-SUBJECTS = {"registry": registry, "memory": memory, "python": conversions}
+SUBJECTS = {"registry": registry, "memory": memory, "python": conversions, "worker": worker}
 
 
 def main() -> None:

@@ -2,15 +2,14 @@
 """Python without copies: what is measured and what it has to reach."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from benchmarks.conversion_tables import WORDS, show_counts
 from benchmarks.page import shown
-from benchmarks.rounds import Round, measure_in_rounds, run_python
+from benchmarks.rounds import Round, run_python
 from benchmarks.sizes import CONVERTED, SENT
-from benchmarks.target import Control, Target, TargetGroup, judge
-from benchmarks.target_tables import show_others, show_targets
+from benchmarks.target import Control, Target, TargetGroup
+from benchmarks.timed_parts import measure_timed_parts
 
 PROGRAMS = {"conversions": "tensor_conversions", "processes": "tensor_between_processes"}
 PARTS = (*PROGRAMS, "conversion_counts")
@@ -103,19 +102,10 @@ def measure(parts: Sequence[str], rounds: int, attempts: int, patience_seconds: 
     result: dict[str, Any] = {"tables": {}}
     timed = [part for part in parts if part in PROGRAMS]
     if timed:
-        measured = measure_in_rounds(lambda: _run(timed), rounds, attempts, patience_seconds)
-        judged = {
-            part: [judge(measured, target) for group in GROUPS[part] for target in group.targets] for part in timed
-        }
-        for part in timed:
-            with shown(part, result["tables"]):
-                show_targets(GROUPS[part], judged[part], measured)
-        show_others(measured, {verdict.target.arm for verdicts in judged.values() for verdict in verdicts})
-        result["timed"] = {
-            "rounds": measured.clean,
-            "thrown_away": measured.thrown_away,
-            "targets": [asdict(verdict) for verdicts in judged.values() for verdict in verdicts],
-        }
+        groups = {part: GROUPS[part] for part in timed}
+        result["timed"] = measure_timed_parts(
+            groups, lambda: _run(timed), rounds, attempts, patience_seconds, result["tables"]
+        )
     if "conversion_counts" in parts:
         result["counts"] = run_python("tensor_conversion_counts")
         with shown("conversion_counts", result["tables"]):

@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shared memory: what is measured and what it has to reach."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from benchmarks import memory_tables as tables
 from benchmarks.page import shown
-from benchmarks.rounds import Round, measure_in_rounds, run_cpp
-from benchmarks.target import Control, Target, TargetGroup, judge
-from benchmarks.target_tables import show_others, show_targets
+from benchmarks.rounds import Round, count_cpp, run_cpp, run_optional_cpp
+from benchmarks.target import Control, Target, TargetGroup
+from benchmarks.timed_parts import measure_timed_parts, need_two_cpus
 
 PROGRAM = "build/release/benchmarks/cpp/memory_bench"
 ICEORYX_PROGRAM = "build/release/benchmarks/cpp/memory_iceoryx_bench"
@@ -175,49 +169,24 @@ GROUPS = {
 
 def measure(parts: Sequence[str], rounds: int, attempts: int, patience_seconds: float) -> dict[str, Any]:
     """Measures, prints tables and returns everything for the JSON file."""
-    if len(os.sched_getaffinity(0)) < 2:
-        raise SystemExit("two processes that are both awake need two CPUs")
+    need_two_cpus()
     result: dict[str, Any] = {"tables": {}}
     timed = [part for part in parts if part in TIMED]
     if timed:
-        choice = f"^({'|'.join(TIMED[part] for part in timed)})/"
-        measured = measure_in_rounds(
-            lambda: {**run_cpp(PROGRAM, choice), **(_run_iceoryx() if "handoff" in timed else {})},
-            rounds,
-            attempts,
-            patience_seconds,
+        groups = {part: GROUPS[part] for part in timed}
+        result["timed"] = measure_timed_parts(
+            groups, lambda: _run(timed), rounds, attempts, patience_seconds, result["tables"]
         )
-        judged = {
-            part: [judge(measured, target) for group in GROUPS[part] for target in group.targets] for part in timed
-        }
-        for part in timed:
-            with shown(part, result["tables"]):
-                show_targets(GROUPS[part], judged[part], measured)
-        show_others(measured, {verdict.target.arm for verdicts in judged.values() for verdict in verdicts})
-        result["timed"] = {
-            "rounds": measured.clean,
-            "thrown_away": measured.thrown_away,
-            "targets": [asdict(verdict) for verdicts in judged.values() for verdict in verdicts],
-        }
     if "counts" in parts:
-        result["counts"] = {name: row for part in COUNTED for name, row in _count(part).items()}
+        result["counts"] = {name: row for part in COUNTED for name, row in count_cpp(COUNTS_PROGRAM, part).items()}
         with shown("counts", result["tables"]):
             tables.show_counts(result["counts"])
             tables.show_copies(result["counts"])
     return result
 
 
-def _run_iceoryx() -> Round:
-    """Nothing where it is not installed, or does not work."""
-    if not Path(ICEORYX_PROGRAM).exists():
-        return {}
-    try:
-        return run_cpp(ICEORYX_PROGRAM, ".")
-    except (RuntimeError, subprocess.CalledProcessError) as error:
-        print(f"without iceoryx: {error}", file=sys.stderr)
-        return {}
-
-
-def _count(part: str) -> Round:
-    done = subprocess.run([COUNTS_PROGRAM, part], check=True, stdout=subprocess.PIPE, text=True)
-    return {row.pop("name"): row for row in json.loads(done.stdout)}
+def _run(parts: Sequence[str]) -> Round:
+    found = run_cpp(PROGRAM, f"^({'|'.join(TIMED[part] for part in parts)})/")
+    if "handoff" in parts:
+        found |= run_optional_cpp(ICEORYX_PROGRAM, ".", "iceoryx")
+    return found

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.python.disturbance import Disturbance
 
@@ -106,6 +107,23 @@ def run_cpp(program: str, choice: str) -> Round:
         name = re.sub(r"/(min_time:[0-9.]+|iterations:\d+|real_time|manual_time)", "", row["name"])
         found[name] = {key: value for key, value in row.items() if isinstance(value, int | float)}
     return found
+
+
+def run_optional_cpp(program: str, choice: str, what: str) -> Round:
+    """The same of a control: nothing where `what` is not installed, or does not work."""
+    if not Path(program).exists():
+        return {}
+    try:
+        return run_cpp(program, choice)
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        print(f"without {what}: {error}", file=sys.stderr)
+        return {}
+
+
+def count_cpp(program: str, part: str) -> Round:
+    """What a program counts that prints its own JSON, errors of it on the terminal."""
+    done = subprocess.run([program, part], check=True, stdout=subprocess.PIPE, text=True)
+    return {row.pop("name"): row for row in json.loads(done.stdout)}
 
 
 def run_python(module: str) -> Round:

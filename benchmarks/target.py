@@ -31,7 +31,8 @@ class Control:
 class Target:
     """One figure to reach, in nanoseconds; None: measured beside its controls, without a target of its own.
 
-    moved_bytes is for what is told in GB/s. needs: a package without which it is not run.
+    moved_bytes is for what is told in GB/s. needs: a package without which it is not run. counter: what is judged, when
+    it is not the time; others are compared in the same.
     """
 
     what: str
@@ -40,6 +41,7 @@ class Target:
     controls: tuple[Control, ...]
     moved_bytes: int = 0
     needs: str = ""
+    counter: str = "ns"
 
     def met_by(self, ns: float) -> bool | None:
         """Whether the target is met; None where there is none."""
@@ -53,7 +55,7 @@ class TargetGroup:
     title: str
     controls: tuple[str, ...]
     targets: Sequence[Target]
-    unit: Literal["ns", "µs", "GB/s"] = "ns"
+    unit: Literal["ns", "µs", "GB/s", "k/s"] = "ns"
     p99: str = "p99 of 256"
 
 
@@ -72,9 +74,9 @@ class Verdict:
 def judge(measured: Rounds, target: Target) -> Verdict:
     return Verdict(
         target,
-        measured.spread(target.arm, "ns"),
-        measured.spread(target.arm, "p99_ns"),
-        tuple(measured.ratio(target.arm, control.arm, "ns") for control in target.controls),
+        measured.spread(target.arm, target.counter),
+        measured.spread(target.arm, "p99_ns") if target.counter == "ns" else None,
+        tuple(measured.ratio(target.arm, control.arm, target.counter) for control in target.controls),
         measured.count(target.arm),
         measured.thrown_away.get(target.arm, 0),
     )

@@ -7,6 +7,9 @@ from benchmarks.rounds import Rounds, Spread
 from benchmarks.table import TIMES, TO, print_table
 from benchmarks.target import Control, Target, TargetGroup, Verdict
 
+RATES = ("GB/s", "k/s")
+"""Units in which less time is more."""
+
 
 def show_targets(groups: Sequence[TargetGroup], verdicts: Sequence[Verdict], measured: Rounds) -> None:
     for group in groups:
@@ -31,7 +34,7 @@ def _target_row(group: TargetGroup, verdict: Verdict, measured: Rounds) -> list[
         target.what,
         median,
         _aim(target, ns, told(target.most_ns) if target.most_ns is not None else ""),
-        TO.join(reversed(ends) if group.unit == "GB/s" else ends),
+        TO.join(reversed(ends) if group.unit in RATES else ends),
         "" if verdict.p99_ns is None else told(verdict.p99_ns.median),
         f"{verdict.clean} of {verdict.clean + verdict.thrown_away}",
         *ratios,
@@ -48,6 +51,8 @@ def _told(ns: float, unit: str, moved_bytes: int) -> str:
         return f"{ns:.1f}" if ns % 1 else f"{ns:g}"
     if unit == "µs":
         return f"{ns / 1000:.3g}" if ns < 1e6 else f"{ns / 1000:,.0f}"
+    if unit == "k/s":
+        return f"{1e6 / ns:,.3g}" if ns > 1e3 else f"{1e6 / ns:,.0f}"
     return f"{moved_bytes / ns:.1f}"
 
 
@@ -61,7 +66,7 @@ def _ratio(control: Control, ratio: Spread | None) -> str:
     text = f"{_digits(ratio.median)}{TIMES} [{_digits(ratio.least)}{TO}{_digits(ratio.most)}]"
     if control.least_ratio is None:
         return text
-    aim = f"{control.least_ratio:.3g}"
+    aim = f"{control.least_ratio:.3g}" if control.least_ratio < 1000 else f"{control.least_ratio:,.0f}"
     if control.most_ratio is not None:
         aim += f"{TO}{control.most_ratio:.3g}"
     return f"{text} ({aim}{TIMES}{_verdict(control.met_by(ratio.median))})"

@@ -58,7 +58,7 @@ function(add_fault_test room)
     ${target}
     TEST_PREFIX "${room}.faults."
     DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${room})
+    PROPERTIES LABELS ${room} RESOURCE_LOCK names_of_shared_memory)
 endfunction()
 
 function(add_compile_fail_test name source expected)

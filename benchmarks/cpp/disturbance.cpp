@@ -63,7 +63,7 @@ double Disturbance::own_seconds() const {
 }
 
 double Disturbance::others() const {
-  const double ours = own_seconds() - own_;
+  const double ours = own();
   const double all = busy_seconds(cpus_) - machine_;
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began_;
   return std::max(0.0, all - ours) / passed.count();

@@ -21,6 +21,9 @@ class Disturbance {
   /// How many of these CPUs other processes and the hypervisor (steal) took on average.
   double others() const;
 
+  /// Seconds of CPU time that this process and the companion have used since.
+  double own() const { return own_seconds() - own_; }
+
  private:
   double own_seconds() const;
 

@@ -51,6 +51,10 @@ from remotemedia.core.tensor_bridge import (
 )
 from remotemedia.nodes import Node, RuntimeData, SileroVADNode, WhisperNode, register_node
 from remotemedia.pipeline import Pipeline
+from remotemedia.worker.inference_model import InferenceContext, InferenceModel, ModelSignature, RequestInfo, TensorSpec
+from remotemedia.worker.model_worker import ModelWorker, WorkerInfo
+from remotemedia.worker.model_worker_client import ModelWorkerClient
+from remotemedia.worker.worker_config import WorkerConfig
 
 __all__ = [
     "AllocatorConfig",
@@ -61,7 +65,9 @@ __all__ = [
     "EvictionPlan",
     "EvictionPolicy",
     "EvictionResult",
+    "InferenceContext",
     "InferenceFailed",
+    "InferenceModel",
     "InvalidArgument",
     "InvalidTensor",
     "KeepAlive",
@@ -71,6 +77,9 @@ __all__ = [
     "ModelInfo",
     "ModelNotFound",
     "ModelRegistry",
+    "ModelSignature",
+    "ModelWorker",
+    "ModelWorkerClient",
     "Node",
     "OutOfMemory",
     "Pipeline",
@@ -82,6 +91,7 @@ __all__ = [
     "RegistryMetrics",
     "Rejected",
     "RemoteMediaError",
+    "RequestInfo",
     "RuntimeData",
     "Scope",
     "SharedMemoryAllocator",
@@ -90,8 +100,11 @@ __all__ = [
     "SileroVADNode",
     "TensorBuffer",
     "TensorCapabilities",
+    "TensorSpec",
     "TypeMismatch",
     "WhisperNode",
+    "WorkerConfig",
+    "WorkerInfo",
     "WorkerUnavailable",
     "ZeroCopyUnavailable",
     "buffer_to_torch",

@@ -18,5 +18,10 @@ void bind_tensor_buffer(nanobind::module_& m);
 void bind_shared_memory_allocator(nanobind::module_& m);
 void bind_shared_memory_region(nanobind::module_& m);
 void bind_tensor_capabilities(nanobind::module_& m);
+void bind_model_signature(nanobind::module_& m);
+void bind_inference_context(nanobind::module_& m);
+void bind_worker_info(nanobind::module_& m);
+void bind_model_worker(nanobind::module_& m);
+void bind_model_worker_client(nanobind::module_& m);
 
 }  // namespace remotemedia::python

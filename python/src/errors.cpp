@@ -10,10 +10,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <exception>
+#include <system_error>
 
 #include "bindings.h"
 #include "registry/load_error.h"
 #include "remotemedia/base/error.h"
+#include "remotemedia/platform/os_error.h"
 
 namespace nb = nanobind;
 
@@ -65,6 +67,10 @@ const char* class_name(ErrorCode code) {
 }
 
 nb::object make_exception(const Error& error) {
+  if (const auto* os = dynamic_cast<const platform::OsError*>(&error);
+      os != nullptr && os->number() == static_cast<int>(std::errc::address_in_use)) {
+    return nb::handle(PyExc_OSError)(os->number(), os->what());
+  }
   nb::object type = nb::handle(error_classes).attr(class_name(error.code()));
   if (const auto* memory = dynamic_cast<const OutOfMemory*>(&error)) {
     const char* unit = memory->unit == OutOfMemory::Unit::bytes ? "bytes" : "models";
@@ -99,6 +105,16 @@ void set_python_error(const Error& error) noexcept {
     another.restore();
   } catch (...) {
     PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+}
+
+nb::object exception_object(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& known) {
+    return make_exception(known);
+  } catch (const std::exception& other) {
+    return nb::handle(PyExc_RuntimeError)(other.what());
   }
 }
 

@@ -19,4 +19,9 @@ NB_MODULE(_core, m) {
   remotemedia::python::bind_shared_memory_region(m);
   remotemedia::python::bind_tensor_buffer(m);
   remotemedia::python::bind_tensor_capabilities(m);
+  remotemedia::python::bind_model_signature(m);
+  remotemedia::python::bind_inference_context(m);
+  remotemedia::python::bind_worker_info(m);
+  remotemedia::python::bind_model_worker(m);
+  remotemedia::python::bind_model_worker_client(m);
 }

@@ -16,6 +16,9 @@ ROOMS: dict[str, set[str]] = {
     "memory": {"base", "platform"},
     "registry": {"base", "platform"},
     "tensor": {"base", "platform", "memory"},
+    "worker": {"base", "platform", "memory", "tensor", "registry"},
+    "channel": {"base", "platform", "memory", "tensor", "worker"},
+    "transports": {"worker", "channel"},
 }
 """Rooms of cpp/remotemedia and what each may include beside itself."""
 
@@ -24,6 +27,7 @@ PACKAGES: dict[str, set[str]] = {
     "core": {"_core"},
     "nodes": {"core"},
     "pipeline": {"core", "nodes"},
+    "worker": {"_core", "core"},
 }
 """Parts of python/remotemedia and what each may import beside itself. The package's own files may import all."""
 

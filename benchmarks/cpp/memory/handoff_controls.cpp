@@ -12,10 +12,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "bare_sockets.h"
 #include "peer.h"
 #include "sizes.h"
 #include "timing.h"
@@ -24,7 +24,6 @@ namespace remotemedia::bench {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kPacketBytes = 64;
 
 // Two words
 // ------------------------------------------------------------------------------------------------------------
@@ -101,24 +100,6 @@ void time_events(benchmark::State& state) {
 // Packets
 // --------------------------------------------------------------------------------------------------------------
 
-void send_packet(const Wire& wire) {
-  const std::array<char, kPacketBytes> packet{};
-  checked(send(wire.socket(), packet.data(), packet.size(), MSG_NOSIGNAL), "send");
-}
-
-void receive_packet(const Wire& wire) {
-  std::array<char, kPacketBytes> packet{};
-  if (checked(recv(wire.socket(), packet.data(), packet.size(), 0), "recv") == 0) throw std::runtime_error("peer gone");
-}
-
-void answer_packets(Wire& wire) {
-  for (;;) {
-    receive_packet(wire);
-    send_packet(wire);
-  }
-}
-const PeerRole packets_role("packets", answer_packets);
-
 void time_packets(benchmark::State& state) {
   Peer peer("packets");
   const PinnedTo pinned(0);
@@ -159,20 +140,6 @@ void time_descriptors(benchmark::State& state, std::size_t bytes) {
 
 // A stream that copies
 // -------------------------------------------------------------------------------------------------
-
-void read_all(int stream, std::byte* to, std::size_t bytes) {
-  for (std::size_t done = 0; done < bytes;) {
-    const long got = checked(read(stream, to + done, bytes - done), "read");
-    if (got == 0) throw std::runtime_error("peer gone");
-    done += static_cast<std::size_t>(got);
-  }
-}
-
-void write_all(int stream, const std::byte* from, std::size_t bytes) {
-  for (std::size_t done = 0; done < bytes;) {
-    done += static_cast<std::size_t>(checked(write(stream, from + done, bytes - done), "write"));
-  }
-}
 
 void read_stream(Wire& wire) {
   Descriptor stream;

@@ -3,26 +3,16 @@
 #include "remotemedia/memory/export_id.h"
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/base/hexadecimal.h"
 #include "remotemedia/platform/machine.h"
 
 namespace remotemedia {
 namespace {
 
 constexpr std::string_view kTag = "rm1";
-constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::size_t kTextLength =
     kTag.size() + 3 + 2 * (sizeof(BrokerName) + sizeof(ExportNumber) + sizeof(ExportSecret));
 static_assert(kTextLength == 118);
-
-std::string hexadecimal(std::span<const std::byte> bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const std::byte byte : bytes) {
-    text += kDigits[std::to_integer<std::size_t>(byte >> 4)];
-    text += kDigits[std::to_integer<std::size_t>(byte & std::byte{0x0F})];
-  }
-  return text;
-}
 
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(ErrorCode::shared_memory_unavailable,
@@ -34,8 +24,8 @@ void read_part(std::string_view& rest, std::span<std::byte> bytes) {
   if (rest.front() != '-') refuse("its parts are not where they should be");
   rest.remove_prefix(1);
   for (std::byte& byte : bytes) {
-    const std::size_t high = kDigits.find(rest[0]);
-    const std::size_t low = kDigits.find(rest[1]);
+    const std::size_t high = kHexadecimalDigits.find(rest[0]);
+    const std::size_t low = kHexadecimalDigits.find(rest[1]);
     if (high == std::string_view::npos || low == std::string_view::npos) {
       refuse("it has characters other than 0-9 and a-f");
     }

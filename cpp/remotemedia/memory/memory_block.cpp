@@ -2,6 +2,7 @@
 
 #include "remotemedia/memory/memory_block.h"
 
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
@@ -13,20 +14,25 @@
 namespace remotemedia {
 namespace {
 
-constexpr std::align_val_t kAlignment{256};
+constexpr std::size_t kAlignment = 256;
 
-// Stands in the 256 bytes before those it owns.
+// Stands in front of the bytes that it owns. Both are placed in memory that is larger by the alignment: an aligned
+// allocation takes the C library several times as long.
 class HeapBlock final : public BlockOwner {
  public:
-  HeapBlock(std::byte* data, std::size_t bytes) noexcept : BlockOwner(data, bytes, BlockKind::heap, false) {}
+  HeapBlock(std::byte* data, std::size_t bytes, void* memory) noexcept
+      : BlockOwner(data, bytes, BlockKind::heap, false), memory_(memory) {}
 
  private:
   void give_back() noexcept override {
+    void* const memory = memory_;
     std::destroy_at(this);
-    ::operator delete(static_cast<void*>(this), kAlignment);
+    ::operator delete(memory);
   }
+
+  void* memory_;
 };
-static_assert(sizeof(HeapBlock) <= static_cast<std::size_t>(kAlignment));
+static_assert(kAlignment % alignof(HeapBlock) == 0 && sizeof(HeapBlock) <= kAlignment);
 
 class ForeignBlock final : public BlockOwner {
  public:
@@ -53,11 +59,14 @@ class ForeignBlock final : public BlockOwner {
 }  // namespace
 
 MemoryBlock allocate_heap_block(std::size_t bytes) {
-  constexpr auto kHeader = static_cast<std::size_t>(kAlignment);
-  constexpr auto kMost = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) - kHeader;
-  void* const memory = bytes <= kMost ? ::operator new(kHeader + bytes, kAlignment, std::nothrow) : nullptr;
+  constexpr std::size_t kAround = sizeof(HeapBlock) + kAlignment - 1;
+  constexpr auto kMost = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) - kAround;
+  void* const memory = bytes <= kMost ? ::operator new(kAround + bytes, std::nothrow) : nullptr;
   if (memory == nullptr) throw_out_of_memory(bytes);
-  return MemoryBlock(*new (memory) HeapBlock(static_cast<std::byte*>(memory) + kHeader, bytes));
+  auto* const begin = static_cast<std::byte*>(memory);
+  const auto unaligned = (reinterpret_cast<std::uintptr_t>(begin) + sizeof(HeapBlock)) % kAlignment;
+  std::byte* const data = begin + sizeof(HeapBlock) + (unaligned == 0 ? 0 : kAlignment - unaligned);
+  return MemoryBlock(*new (data - sizeof(HeapBlock)) HeapBlock(data, bytes, memory));
 }
 
 MemoryBlock adopt_foreign_block(void* data, std::size_t bytes, bool read_only, void* keep,

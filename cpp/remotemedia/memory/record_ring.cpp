@@ -59,13 +59,14 @@ RecordWriter::RecordWriter(std::span<std::byte> writer_part, std::span<const std
   popped_count_ = reinterpret_cast<const std::uint64_t*>(reader_part.data());
   mask_ = depth - 1;
   pushed_ = load(pushed_count_, std::memory_order_relaxed);
-  popped_seen_ = pushed_ - depth;  // looks full: the first push asks the reader
+  popped_seen_ = load(popped_count_, std::memory_order_acquire);
+  if (pushed_ - popped_seen_ > depth) throw_impossible("reader", popped_seen_, pushed_, depth);
 }
 
 bool RecordWriter::push(const Record& record) {
   if (pushed_ - popped_seen_ > mask_) {
     const std::uint64_t popped = load(popped_count_, std::memory_order_acquire);
-    if (pushed_ - popped > mask_ + 1) throw_impossible("reader", popped, pushed_, mask_ + 1);
+    if (popped - popped_seen_ > pushed_ - popped_seen_) throw_impossible("reader", popped, pushed_, mask_ + 1);
     popped_seen_ = popped;
     if (pushed_ - popped > mask_) return false;
   }

@@ -26,7 +26,7 @@ namespace remotemedia {
 
 inline constexpr std::size_t kRecordBytes = 256;
 
-struct alignas(64) Record {
+struct Record {
   std::array<std::byte, kRecordBytes> bytes{};
 };
 
@@ -39,12 +39,13 @@ inline constexpr std::size_t kReaderPartBytes = 64;
 /// Threads:  one.
 class REMOTEMEDIA_API RecordWriter {
  public:
-  /// Errors:  invalid_argument if `depth` is no power of two, or a part is too small or not aligned to 64 bytes.
+  /// Errors:  invalid_argument if `depth` is no power of two, or a part is too small or not aligned to 64 bytes;
+  ///          protocol_error, as push().
   RecordWriter(std::span<std::byte> writer_part, std::span<const std::byte> reader_part, std::size_t depth);
 
   /// False when the reader has `depth` records to read.
   ///
-  /// Errors:  protocol_error if the reader claims to have read what was never written.
+  /// Errors:  protocol_error if the reader claims to have read what was never written, or less than before.
   bool push(const Record& record);
 
  private:
@@ -61,7 +62,7 @@ class REMOTEMEDIA_API RecordWriter {
 /// Threads:  one.
 class REMOTEMEDIA_API RecordReader {
  public:
-  /// Errors:  as RecordWriter.
+  /// Errors:  invalid_argument, as RecordWriter.
   RecordReader(std::span<const std::byte> writer_part, std::span<std::byte> reader_part, std::size_t depth);
 
   /// Copies the next record out, once, so that a writer who changes it afterwards changes nothing; false when there is

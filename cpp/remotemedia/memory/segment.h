@@ -19,13 +19,18 @@ namespace remotemedia {
 /// Whether other processes may be given a writable handle.
 enum class SegmentWriters { creator_only, anybody_shown };
 
-/// Threads:  immutable once made.
+/// Threads:  immutable once made, but for forbid_new_writers(): nobody asks for handles meanwhile.
 class Segment {
  public:
   /// At least `bytes` behind the header, prefaulted, sealed accordingly.
   ///
   /// Errors:  platform::OsError, with nothing left behind.
   static std::shared_ptr<Segment> create(std::size_t bytes, SegmentWriters writers);
+
+  /// For one that was made for anybody_shown, once they have mapped it: from here on nobody else becomes a writer.
+  ///
+  /// Errors:  platform::OsError.
+  void forbid_new_writers() { memory_.forbid_new_writers(); }
 
   const SegmentHeader& header() const noexcept { return header_; }
   const platform::SharedMemory& memory() const noexcept { return memory_; }

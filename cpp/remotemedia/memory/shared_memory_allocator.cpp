@@ -30,8 +30,10 @@ MemoryBlock SharedMemoryAllocator::allocate(std::size_t bytes, std::string_view 
 }
 
 bool SharedMemoryAllocator::owns(const MemoryBlock& block) const noexcept {
-  const auto* const owner = dynamic_cast<const detail::SessionBlock*>(block.owner());
-  return owner != nullptr && &owner->core() == core_;
+  if (!block) return false;
+  if (const SharedLocation* const location = block.owner()->shared_location()) return location->allocator == core_;
+  const auto* const fallback = dynamic_cast<const detail::FallbackBlock*>(block.owner());
+  return fallback != nullptr && &fallback->core() == core_;
 }
 
 std::size_t SharedMemoryAllocator::cleanup_expired(std::optional<Duration> ttl) { return core_->cleanup_expired(ttl); }

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/base/hexadecimal.h"
 #include "remotemedia/platform/call_posix.h"
 #include "remotemedia/platform/machine.h"
 #include "remotemedia/platform/monotonic_clock.h"
@@ -32,12 +33,7 @@ constexpr Duration kPatience = 2s;  // with others who change the same folder
 std::filesystem::path unfinished_address(const std::filesystem::path& path) {
   std::array<std::byte, 4> random{};
   random_bytes(random);
-  std::string name = ".";
-  for (const std::byte one : random) {
-    name += "0123456789abcdef"[std::to_integer<unsigned>(one) >> 4U];
-    name += "0123456789abcdef"[std::to_integer<unsigned>(one) & 15U];
-  }
-  return path.parent_path() / name;
+  return path.parent_path() / std::string(".").append(hexadecimal(random));
 }
 
 /// Takes its name away unless it was told that the name is finished.

@@ -77,6 +77,11 @@ class REMOTEMEDIA_API DescriptorChannel {
   /// Errors:  OsError.
   PeerIdentity peer() const;
 
+  /// Whether the peer has closed its end, also where not all that it sent is read. Windows does not know.
+  ///
+  /// Errors:  OsError.
+  bool peer_has_left() const;
+
   /// Ends both directions for both sides, also where a forked child has a copy of this end.
   void shut_down() noexcept;
 

@@ -78,6 +78,8 @@ DescriptorChannel::Received DescriptorChannel::receive(Message& message, TimePoi
 
 PeerIdentity DescriptorChannel::peer() const { return peer_of(descriptor(impl_->socket)); }
 
+bool DescriptorChannel::peer_has_left() const { return wait_for_event(descriptor(impl_->socket), 0, TimePoint::min()); }
+
 void DescriptorChannel::shut_down() noexcept { shutdown(descriptor(impl_->socket), SHUT_RDWR); }
 
 NativeHandle DescriptorChannel::wait_handle() const noexcept { return impl_ ? impl_->socket.get() : kNoHandle; }

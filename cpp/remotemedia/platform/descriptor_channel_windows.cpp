@@ -91,6 +91,7 @@ DescriptorChannel::Received DescriptorChannel::receive(Message& message, TimePoi
 }
 
 PeerIdentity DescriptorChannel::peer() const { return impl_->peer().identity; }
+bool DescriptorChannel::peer_has_left() const { return false; }
 void DescriptorChannel::shut_down() noexcept { impl_->shut_down(); }
 NativeHandle DescriptorChannel::wait_handle() const noexcept { return impl_->wait_handle(); }
 DescriptorChannel::operator bool() const noexcept { return impl_ != nullptr; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "remotemedia/base/hexadecimal.h"
 #include "remotemedia/platform/channel_windows.h"
 #include "remotemedia/platform/machine.h"
 #include "remotemedia/platform/os_error.h"
@@ -31,12 +32,8 @@ bool both_ends_are_there(const OwnedHandle& pipe) noexcept {
 std::wstring random_pipe_name() {
   std::array<std::byte, kRandomBytes> random{};
   random_bytes(random);
-  std::wstring name(kNamePrefix);
-  for (const std::byte byte : random) {
-    name += kDigits[std::to_integer<std::size_t>(byte >> 4)];
-    name += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
-  }
-  return name;
+  const std::string digits = hexadecimal(random);
+  return std::wstring(kNamePrefix).append(digits.begin(), digits.end());
 }
 
 bool is_pipe_name(std::wstring_view name) noexcept {

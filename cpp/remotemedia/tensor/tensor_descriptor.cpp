@@ -24,9 +24,7 @@ DescriptorFault fault_of_record(const TensorDescriptor& record, const Descriptor
   if (!carries_a_tensor(record.kind)) return DescriptorFault::kind;
   if ((record.flags & ~limits.known_flags) != 0) return DescriptorFault::flags;
   if (record.reserved != 0) return DescriptorFault::reserved;
-  if (std::ranges::any_of(record.reserved_bytes, [](std::uint8_t byte) { return byte != 0; })) {
-    return DescriptorFault::reserved;
-  }
+  if (record.reserved_bytes != decltype(record.reserved_bytes){}) return DescriptorFault::reserved;
   if (record.device_type != static_cast<std::int16_t>(DeviceType::cpu) || record.device_id != 0) {
     return DescriptorFault::device;
   }

@@ -81,7 +81,7 @@ bool is_contiguous(std::span<const std::int64_t> shape, std::span<const std::int
 }
 
 Dims row_major_strides(const Dims& shape) {
-  std::array<std::int64_t, kMaxRank> strides{};
+  std::array<std::int64_t, kMaxRank> strides;
   std::uint64_t stride = 1;  // what a sound shape never makes too large
   for (std::size_t axis = shape.size(); axis-- > 0;) {
     strides[axis] = static_cast<std::int64_t>(stride);

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from remotemedia.core.errors import InvalidTensor, ZeroCopyUnavailable
-from remotemedia.core.tensor_bridge import TensorBuffer
+from remotemedia.core.tensor_bridge import DataType, TensorBuffer
 
 ArrayLike = Any
 """A NumPy array, a TensorBuffer, a torch.Tensor, a DLPack exporter, a buffer, a number, a list of them."""
+
+_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+"""Of dtypes of numbers: those of a lower one can be held by a higher one."""
 
 
 def as_tensor(value: ArrayLike, *, name: str) -> TensorBuffer:
@@ -60,3 +64,36 @@ def _tensor_of_array(array: npt.NDArray[Any]) -> TensorBuffer:
         return TensorBuffer.from_numpy(array)
     except ZeroCopyUnavailable:
         return TensorBuffer.from_numpy(array, zero_copy=False)
+
+
+def as_tensor_of_dtype(value: ArrayLike, dtype: DataType, name: str) -> TensorBuffer:
+    """A number, or a list of them, as a tensor of this dtype.
+
+    Raises:
+        InvalidTensor: They are no numbers, or the dtype has not all of them.
+    """
+    try:
+        natural = np.asarray(value)
+    except ValueError as error:
+        raise InvalidTensor(f"{name} cannot be viewed as a tensor: {error}") from error
+    if natural.dtype.kind not in _KINDS:
+        raise InvalidTensor(f"{name} must hold numbers, not {natural.dtype} (from {type(value).__name__})")
+    empty = TensorBuffer.allocate(natural.shape, dtype).to_numpy()
+    if natural.size > 0 and _KINDS[natural.dtype.kind] > _KINDS.get(empty.dtype.kind, _KINDS["f"]):
+        raise InvalidTensor(f"{name} is {dtype}, which cannot hold {natural.dtype}: found {value!r:.80}")
+    try:
+        array = np.asarray(value, dtype=empty.dtype)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise InvalidTensor(f"{name} is {dtype}: {error}") from error
+    return TensorBuffer.from_numpy(array)
+
+
+def as_dict(mapping: Any) -> dict[Any, Any]:
+    """What a mapping holds.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"tensors are given by name, in a mapping, not as {type(mapping).__name__}")
+    return dict(mapping)

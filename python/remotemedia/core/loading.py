@@ -5,8 +5,8 @@ The registry (C++) decides who leads, when the loader may run and who waits for 
 for its turn, runs the loader and ends the flight: published, failed, or abandoned when the reason is the leader's alone
 (a cancelled event loop), so that the others go on with loaders of their own.
 
-Everything here may be interrupted between any two steps, by Ctrl-C or by an event loop that is closed. What is dropped
-before its end then ends by itself: a call leaves, a lead abandons its flight.
+Everything here may be interrupted between any two steps, by Ctrl-C or by an event loop that is closed. What is left or
+dropped before its end then ends by itself: a call leaves, a lead abandons its flight.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import logging
 import threading
 import time
 import weakref
-from _thread import LockType, allocate_lock
+from _thread import LockType, allocate_lock, start_new_thread
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -119,10 +119,10 @@ def load(registry: _core.ModelRegistry, ghosts: Ghosts, request: Request) -> Any
         with request.ask(registry, answered.release) as call:
             _tell_all(call.late())
             lead = call.lead()
-            if lead is not None and request.deadline is None:
-                _lead(lead, ghosts, request)
-            elif lead is not None:
-                _in_background(lead, ghosts, request)
+            if lead is not None:
+                with lead:
+                    begin = _lead if request.deadline is None else _in_background
+                    begin(lead, ghosts, request)
             del lead
             _wait(call, answered, request)
             handle = call.take(label)
@@ -139,10 +139,12 @@ async def load_async(registry: _core.ModelRegistry, ghosts: Ghosts, request: Req
         with request.ask(registry, _setter(answered)) as call:
             _tell_all(call.late())
             lead = call.lead()
-            if lead is not None and inspect.iscoroutinefunction(request.loader):
-                _spawn(loop, lead, _lead_on_loop(lead, ghosts, request), request.key)
-            elif lead is not None:
-                _in_background(lead, ghosts, request)
+            if lead is not None:
+                with lead:
+                    if inspect.iscoroutinefunction(request.loader):
+                        _spawn(loop, lead, _lead_on_loop(lead, ghosts, request), request.key)
+                    else:
+                        _in_background(lead, ghosts, request)
             del lead
             if not call.done:
                 await _until(answered, request.remaining())
@@ -184,13 +186,10 @@ def _lead(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
     """Runs the loader in this thread. What it gives to be awaited goes on, on the caller's loop."""
     turn = allocate_lock()
     turn.acquire()
-    try:
+    with lead:
         lead.start(turn.release)
         while not turn.acquire(timeout=_SIGNAL_CHECK_SECONDS):
             pass
-    except BaseException:
-        lead.abandon()
-        raise
     if not lead.running:
         return
     token = _current_flight.set(lead.flight)
@@ -214,12 +213,9 @@ async def _lead_on_loop(lead: _core.Lead, ghosts: Ghosts, request: Request) -> N
     """The same as a task of a loop."""
     lead.set_loop_thread(request.loop_thread)
     turn = asyncio.get_running_loop().create_future()
-    try:
+    with lead:
         lead.start(_setter(turn))
         await turn
-    except BaseException:
-        lead.abandon()
-        raise
     if not lead.running:
         return
     _current_flight.set(lead.flight)
@@ -377,16 +373,22 @@ def _spawn(loop: asyncio.AbstractEventLoop, lead: _core.Lead, coroutine: Corouti
 
 
 def _in_background(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
-    """Leads in a thread of its own; an interrupt there is the waiters' to hear of."""
+    """Leads in a thread of its own; an interrupt there is the waiters' to hear of.
+
+    A bare thread starts that one: an interrupt inside `Thread.start` leaves a lock of `threading` held, and the new
+    thread waiting for it.
+    """
 
     def run() -> None:
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             _lead(lead, ghosts, request)
 
+    def start() -> None:
+        try:
+            thread.start()
+        except Exception as error:  # noqa: BLE001 - the waiters'
+            lead.fail(_reason(error), error)
+
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(run,), name=f"load {request.key}", daemon=True)
-    try:
-        thread.start()
-    except BaseException:
-        lead.abandon()
-        raise
+    start_new_thread(start, ())

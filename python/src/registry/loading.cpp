@@ -106,12 +106,14 @@ class Lead {
   FlightPtr flight_;
 };
 
-/// One caller's place among those who wait for a model. Dropped before the answer was taken, it leaves.
+/// One caller's place among those who wait for a model. Dropped before the answer was taken, it leaves; dropped before
+/// its lead was taken, it abandons the flight.
 class Call {
  public:
   Call(std::shared_ptr<detail::RegistryCore> core, const detail::RegistryCore::Request& request, nb::object origin)
       : core_(std::move(core)), origin_(std::move(origin)) {
     late_ = audience_of([&] { waiter_ = core_->ask(request); });
+    if (waiter_->leads) lead_.emplace(waiter_->flight);
   }
   Call(Call&&) noexcept = default;
   Call(const Call&) = delete;
@@ -130,8 +132,9 @@ class Call {
 
   /// Once, for whoever has to run the loader.
   std::optional<Lead> lead() {
-    if (!waiter_->leads || std::exchange(leads_, true)) return std::nullopt;
-    return Lead(waiter_->flight);
+    std::optional<Lead> taken = std::move(lead_);
+    lead_.reset();
+    return taken;
   }
 
   bool needs_thread(std::uint64_t thread) const {
@@ -150,14 +153,17 @@ class Call {
     return handle;
   }
 
-  void leave() { core_->leave(waiter_); }
+  void leave() {
+    core_->leave(waiter_);
+    lead_.reset();
+  }
 
  private:
   std::shared_ptr<detail::RegistryCore> core_;
   std::shared_ptr<detail::Waiter> waiter_;
+  std::optional<Lead> lead_;
   nb::object origin_;
   Audience late_;
-  bool leads_ = false;
 };
 
 Call ask(const PyRegistry& registry, nb::handle key, std::size_t memory_bytes, nb::handle keep_alive,
@@ -217,7 +223,15 @@ void bind_loading(nb::module_& m) {
                    "origin: Origin) -> None"))
       .def("fail", &Lead::fail, "reason"_a, "cause"_a,
            nb::sig("def fail(self, reason: str, cause: BaseException) -> None"))
-      .def("abandon", &Lead::abandon, "The others ask again, with loaders of their own.");
+      .def("abandon", &Lead::abandon, "The others ask again, with loaders of their own.")
+      .def(
+          "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> Lead"))
+      .def(
+          "__exit__",
+          [](Lead& self, const nb::args& error) {
+            if (!error[0].is_none()) self.abandon();
+          },
+          nb::sig("def __exit__(self, *error: object) -> None"));
 
   nb::class_<Call>(m, "Call", "One caller's place among those who wait for a model.")
       .def_prop_ro("done", &Call::done)

@@ -7,10 +7,12 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "../exit_list.h"
 #include "../gil_object.h"
 #include "caller_label.h"
 #include "origin.h"
@@ -85,6 +87,7 @@ class PyRegistry {
 
  private:
   std::shared_ptr<detail::RegistryCore> core_;
+  std::optional<ExitPlace> exit_place_;
 };
 
 /// A handle that names who asked.

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "../bindings.h"
+#include "../exit_list.h"
 #include "caller_label.h"
 #include "load_error.h"
 #include "py_registry.h"
@@ -46,12 +47,6 @@ EvictionPolicy eviction_policy(const std::string& name) {
   throw Error(ErrorCode::invalid_argument, "eviction_policy '" + name + "' is unknown: lru, lfu, ttl or manual");
 }
 
-// The registries that are open, to close them before the interpreter goes. With the GIL.
-std::vector<PyRegistry*>& open_registries() {
-  static auto& registries = *new std::vector<PyRegistry*>;
-  return registries;
-}
-
 void log_to_python(nb::object sink) {
   auto shared = std::make_shared<GilObject>(std::move(sink));
   set_log_sink([shared](LogLevel level, std::string_view message) {
@@ -67,13 +62,7 @@ void log_to_python(nb::object sink) {
 }
 
 void shut_down() {
-  begin_exit();
-  std::vector<std::shared_ptr<detail::RegistryCore>> cores;
-  for (PyRegistry* registry : open_registries()) cores.push_back(registry->core());
-  {
-    const NoGil others_go_on;
-    for (const auto& core : cores) core->close();
-  }
+  close_all_at_exit();
   set_log_sink({});
   keep_gil_to_this_thread();
 }
@@ -206,12 +195,12 @@ int PyHandle::clear(PyObject* self) noexcept {
 PyRegistry::PyRegistry(const RegistryConfig& config) {
   if (interpreter_exits()) throw Error(ErrorCode::cancelled, "the interpreter exits: no registry can be made any more");
   core_ = detail::RegistryCore::open(config, &PyModel::let_go);
-  open_registries().push_back(this);
+  exit_place_.emplace(ExitTurn::models, [core = core_] { core->close(); });
 }
 
 PyRegistry::~PyRegistry() {
   if (core_ == nullptr) return;
-  std::erase(open_registries(), this);
+  exit_place_.reset();
   close();
 }
 
@@ -275,7 +264,8 @@ void bind_registry(nb::module_& m) {
         "eviction_policy"_a, "cleanup_interval_seconds"_a, "max_concurrent_loads"_a, "min_residency_seconds"_a,
         "failed_load_ttl_seconds"_a);
   m.def("log_to", &log_to_python, "sink"_a);
-  m.def("shut_down", &shut_down, "Closes every registry: nothing of remotemedia runs Python afterwards.");
+  m.def("shut_down", &shut_down,
+        "Closes every client, worker and registry: nothing of remotemedia runs Python afterwards.");
 
   watch_forks();
   static PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PyRegistry::traverse)},

@@ -50,18 +50,17 @@ bool is_record_of(const Record& record, std::uint64_t number) {
 
 /// The memory of one ring, each part mapped twice: by its owner, and read-only by the other side.
 struct RingMemory {
-  explicit RingMemory(std::size_t depth = kDepth)
-      : records(SharedMemory::create(writer_part_bytes(depth))),
+  explicit RingMemory(std::size_t records_of_ring = kDepth)
+      : depth(records_of_ring),
+        records(SharedMemory::create(writer_part_bytes(depth))),
         replies(SharedMemory::create(kReaderPartBytes)),
         records_of_writer(records.map(Access::read_write)),
         records_of_reader(records.map(Access::read_only)),
         replies_of_writer(replies.map(Access::read_only)),
         replies_of_reader(replies.map(Access::read_write)) {}
 
-  RecordWriter writer() { return {records_of_writer.bytes(), replies_of_writer.bytes(), depth()}; }
-  RecordReader reader() { return {records_of_reader.bytes(), replies_of_reader.bytes(), depth()}; }
-  std::size_t depth() const { return kDepth; }
-
+  RecordWriter writer() { return {records_of_writer.bytes(), replies_of_writer.bytes(), depth}; }
+  RecordReader reader() { return {records_of_reader.bytes(), replies_of_reader.bytes(), depth}; }
   std::atomic_ref<std::uint64_t> pushed() { return count(records_of_writer); }
   std::atomic_ref<std::uint64_t> popped() { return count(replies_of_reader); }
 
@@ -70,6 +69,7 @@ struct RingMemory {
     popped().store(number);
   }
 
+  std::size_t depth;
   SharedMemory records, replies;
   Mapping records_of_writer, records_of_reader, replies_of_writer, replies_of_reader;
 
@@ -138,16 +138,45 @@ TEST(RecordRingTest, AWriterWhoClaimsMoreThanFitsIsAnErrorEachTime) {
 }
 
 TEST(RecordRingTest, AReaderWhoClaimsWhatWasNeverWrittenIsAnErrorEachTime) {
-  for (const std::uint64_t claim : {std::uint64_t{1}, kLast - kDepth, std::uint64_t{1} << 63}) {
+  for (const std::uint64_t claim : {std::uint64_t{kDepth + 1}, kLast - kDepth, std::uint64_t{1} << 63}) {
     RingMemory memory;
     RecordWriter writer = memory.writer();
+    for (std::uint64_t number = 0; number < kDepth; ++number) EXPECT_TRUE(writer.push(record_of(number)));
     memory.popped().store(claim);
     for (int time = 0; time < 2; ++time) {
       EXPECT_EQ(code_thrown([&] { writer.push(record_of(0)); }), ErrorCode::protocol_error);
     }
-    memory.popped().store(0);
-    EXPECT_TRUE(writer.push(record_of(0)));
+    memory.popped().store(kDepth);
+    EXPECT_TRUE(writer.push(record_of(kDepth))) << "all that there is is no lie";
   }
+}
+
+TEST(RecordRingTest, AReaderWhoClaimsToHaveReadLessThanBeforeIsAnErrorEachTime) {
+  for (const std::size_t depth : {std::size_t{1}, std::size_t{2}, kDepth}) {
+    RingMemory memory(depth);
+    RecordWriter writer = memory.writer();
+    for (std::uint64_t number = 0; number < depth; ++number) EXPECT_TRUE(writer.push(record_of(number)));
+    memory.popped().store(kLast);
+    for (int time = 0; time < 2; ++time) {
+      EXPECT_EQ(code_thrown([&] { writer.push(record_of(0)); }), ErrorCode::protocol_error);
+    }
+    memory.popped().store(1);
+    EXPECT_TRUE(writer.push(record_of(depth)));
+    memory.popped().store(0);
+    for (int time = 0; time < 2; ++time) {
+      EXPECT_EQ(code_thrown([&] { writer.push(record_of(0)); }), ErrorCode::protocol_error);
+    }
+  }
+}
+
+TEST(RecordRingTest, AWriterBeginsWithNoCountsThatCannotBe) {
+  RingMemory memory;
+  for (const std::uint64_t claim : {std::uint64_t{1}, kLast - kDepth}) {
+    memory.popped().store(claim);
+    for (int time = 0; time < 2; ++time) EXPECT_EQ(code_thrown([&] { memory.writer(); }), ErrorCode::protocol_error);
+  }
+  memory.popped().store(0);
+  EXPECT_TRUE(memory.writer().push(record_of(0)));
 }
 
 TEST(RecordRingTest, PartsThatDoNotFitAreRefused) {

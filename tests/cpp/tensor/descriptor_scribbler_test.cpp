@@ -16,7 +16,7 @@
 #include "remotemedia/memory/record_ring.h"
 #include "remotemedia/memory/segment_header.h"
 #include "remotemedia/tensor/tensor_descriptor.h"
-#include "tensor/random_source.h"
+#include "testing/random_source.h"
 #include "testing/rounds.h"
 
 namespace remotemedia {

@@ -12,7 +12,7 @@
 #include <span>
 
 #include "remotemedia/tensor/tensor_descriptor.h"
-#include "tensor/random_source.h"
+#include "testing/random_source.h"
 
 namespace remotemedia::testing {
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "remotemedia/base/error.h"
-#include "tensor/random_source.h"
+#include "testing/random_source.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "remotemedia/base/error.h"
-#include "tensor/random_source.h"
+#include "testing/random_source.h"
 #include "testing/thrown.h"
 #include "testing/together.h"
 

@@ -18,7 +18,7 @@
 #include "remotemedia/base/error.h"
 #include "tensor/descriptor_model.h"
 #include "tensor/descriptor_source.h"
-#include "tensor/random_source.h"
+#include "testing/random_source.h"
 #include "testing/rounds.h"
 #include "testing/thrown.h"
 

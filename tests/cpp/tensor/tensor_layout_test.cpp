@@ -14,7 +14,7 @@
 
 #include "remotemedia/base/error.h"
 #include "tensor/layout_model.h"
-#include "tensor/random_source.h"
+#include "testing/random_source.h"
 #include "testing/rounds.h"
 #include "testing/thrown.h"
 

@@ -15,7 +15,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/memory/exports.h"
 #include "remotemedia/tensor/tensor_descriptor.h"
-#include "tensor/random_source.h"
+#include "testing/random_source.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// rounds: how many cases a long test tries: as many as take a moment, or REMOTEMEDIA_SOAK_ROUNDS (scripts/soak). What
-// a case is (a descriptor, a record, a killed process) is the test's own.
+// rounds: how many cases a long test tries: as many as take a moment but at most REMOTEMEDIA_MOST_ROUNDS
+// (scripts/test-windows), or REMOTEMEDIA_SOAK_ROUNDS (scripts/soak). What a case is (a descriptor, a record, a killed
+// process) is the test's own.
 
 #pragma once
 
@@ -18,7 +19,8 @@ inline std::uint64_t number_from_environment(const char* name, std::uint64_t oth
 }
 
 inline std::uint64_t rounds(std::uint64_t usually) {
-  return number_from_environment("REMOTEMEDIA_SOAK_ROUNDS", usually);
+  const std::uint64_t most = number_from_environment("REMOTEMEDIA_MOST_ROUNDS", usually);
+  return number_from_environment("REMOTEMEDIA_SOAK_ROUNDS", std::min(usually, most));
 }
 
 /// Likewise, where each case is so much slower with a sanitizer that there are fewer.

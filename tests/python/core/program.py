@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import IO
 
 HEAD = """
-import asyncio, atexit, gc, os, signal, sys, threading, time, weakref
+import asyncio, atexit, contextlib, gc, os, signal, sys, threading, time, weakref
 import remotemedia as rm
 
 def say(text, write=os.write):
     write(1, (text + "\\n").encode())
+
+def wait_forever():  # an interrupt that comes inside threading.Event.wait may end it with a RuntimeError
+    lock = threading.Lock()
+    with lock:
+        lock.acquire()
 
 class Model:
     def __del__(self, say=say):  # also when the names of this module are gone
@@ -60,6 +65,22 @@ class Program:
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def stop(self) -> None:
+        """Returns when it stands still."""
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Returns when it is dead."""
+        self._process.kill()
+        self._process.communicate()
 
     def end(self, code: int = 0) -> list[str]:
         """All that it printed. It must end with this code, and say nothing on stderr, leaked objects included."""

@@ -231,17 +231,21 @@ async def test_a_cancelled_hit_with_options_leaves_no_hold(registry: rm.ModelReg
     assert registry.list_models()[0].reference_count == 0
 
 
-def test_a_thread_that_cannot_be_started_leaves_the_key_free(
-    registry: rm.ModelRegistry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_more_threads(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+def no_more_threads(*_: object) -> None:
+    raise RuntimeError("can't start new thread")
 
+
+@pytest.mark.parametrize(
+    ("start", "error"), [("start_new_thread", RuntimeError), ("threading.Thread.start", rm.LoadFailed)]
+)
+def test_a_thread_that_cannot_be_started_leaves_the_key_free(
+    registry: rm.ModelRegistry, monkeypatch: pytest.MonkeyPatch, start: str, error: type[Exception]
+) -> None:
     for _ in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", no_more_threads)
-            with pytest.raises(RuntimeError, match="can't start new thread"):
+            patch.setattr(f"remotemedia.core.loading.{start}", no_more_threads)
+            with pytest.raises(error, match="can't start new thread"):
                 registry.get_or_load("m@cpu", Model, timeout=60)
-            with pytest.raises(RuntimeError, match="can't start new thread"):
+            with pytest.raises(error, match="can't start new thread"):
                 asyncio.run(registry.get_or_load_async("m@cpu", Model))
     assert registry.get_or_load("m@cpu", Model, timeout=60).model is not None

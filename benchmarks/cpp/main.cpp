@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// memory_bench: measures, or is the other process of a measurement.
+// main() of a benchmark program that is also the other process of its measurements.
 
 #include <benchmark/benchmark.h>
 

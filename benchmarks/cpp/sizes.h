@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the arms of a memory benchmark have in common.
+// Sizes of tensors that go to another process.
 
 #pragma once
 

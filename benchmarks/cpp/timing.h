@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// time_operations: the measuring loop of a memory benchmark, for as long as it is told and not for a number of
+// time_operations: the measuring loop of a benchmark of processes, for as long as it is told and not for a number of
 // iterations, because the other process takes part.
 //
 // Counters: ns and p99_ns (of one operation: median and 99th percentile over samples), mean_ns, samples, switches
-// (context switches of this thread for each operation), faults (minor page faults for each operation), others (how many
-// of the CPUs used here others took, which makes a measurement void).
+// (context switches of this thread for each operation), faults (minor page faults for each operation), cpu_ns (CPU time
+// of both processes for each operation), others (how many of the CPUs used here others took, which makes a measurement
+// void).
 
 #pragma once
 
@@ -74,6 +75,7 @@ void time_operations(benchmark::State& state, const Timing& timing, Operation op
   std::size_t count = 0;
   double switches = 0;
   double faults = 0;
+  double cpu_seconds = 0;
   double others = 0;
   if (state.thread_index() == 0) threads_measured = 0;
   for (auto _ : state) {
@@ -102,7 +104,10 @@ void time_operations(benchmark::State& state, const Timing& timing, Operation op
     } while ((last < end || count < 3) && count < kMostSamples);
     faults += thread_minor_faults();
     switches += static_cast<double>(thread_context_switches());
-    if (disturbance) others = disturbance->others();
+    if (disturbance) {
+      cpu_seconds = disturbance->own();
+      others = disturbance->others();
+    }
     ++threads_measured;
     while (threads_measured < state.threads()) operation();  // so that nobody is measured without company
   }
@@ -120,7 +125,10 @@ void time_operations(benchmark::State& state, const Timing& timing, Operation op
   state.counters["samples"] = average(static_cast<double>(count));
   state.counters["switches"] = average(switches / operations);
   state.counters["faults"] = average(faults / operations);
-  if (state.thread_index() == 0) state.counters["others"] = others;
+  if (state.thread_index() == 0) {
+    state.counters["cpu_ns"] = cpu_seconds * 1e9 / operations;
+    state.counters["others"] = others;
+  }
 }
 
 /// Registers an arm of one iteration, measured by time_operations. What it throws is the arm's error.

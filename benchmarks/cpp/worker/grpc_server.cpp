@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "grpc_server.h"
+
+#include <grpcpp/generic/async_generic_service.h>
+#include <malloc.h>
+
+#include <stdexcept>
+
+namespace remotemedia::bench {
+namespace {
+
+constexpr int kLargestFrame = (1 << 24) - 1;
+constexpr int kCallsAwaited = 100;
+
+void keep_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+template <class SetInt>
+void tune(SetInt set) {
+  set(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1);
+  set(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
+  set(GRPC_ARG_MINIMAL_STACK, 1);
+  set(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  set(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kLargestFrame);
+  set(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 << 20);
+  set(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, 16 << 20);
+  set(GRPC_ARG_TCP_READ_CHUNK_SIZE, 4 << 20);
+  set(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 16 << 20);
+}
+
+std::unique_ptr<grpc::Server> start(grpc::ServerBuilder& builder, Wire& wire) {
+  keep_memory();
+  builder.AddListeningPort(wire.receive_text(), grpc::InsecureServerCredentials());
+  tune([&](const char* name, int value) { builder.AddChannelArgument(name, value); });
+  auto server = builder.BuildAndStart();
+  if (!server) throw std::runtime_error("gRPC cannot listen");
+  wire.send(0);
+  return server;
+}
+
+// By callbacks
+// -----------------------------------------------------------------------------------------------------------
+
+class Echo final : public grpc::ServerGenericBidiReactor {
+ public:
+  Echo() { StartRead(&bytes_); }
+
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      StartWriteAndFinish(&bytes_, {}, grpc::Status::OK);
+    } else {
+      Finish(grpc::Status::CANCELLED);
+    }
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  grpc::ByteBuffer bytes_;
+};
+
+class EchoService final : public grpc::CallbackGenericService {
+ public:
+  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext*) override { return new Echo; }
+};
+
+void answer_by_callbacks(Wire& wire) {
+  EchoService service;
+  grpc::ServerBuilder builder;
+  builder.RegisterCallbackGenericService(&service);
+  const auto server = start(builder, wire);
+  wire.receive_number();  // it is killed
+}
+const PeerRole callbacks_role("grpc_callbacks", answer_by_callbacks);
+
+// By a queue
+// -----------------------------------------------------------------------------------------------------------
+
+/// One call, from being awaited to its end.
+class AwaitedCall {
+ public:
+  AwaitedCall(grpc::AsyncGenericService& service, grpc::ServerCompletionQueue& queue)
+      : service_(service), queue_(queue) {
+    service.RequestCall(&context_, &stream_, &queue, &queue, this);
+  }
+
+  /// After each step; deletes itself after the last.
+  void go_on(bool ok) {
+    if (step_ == Step::awaited && ok) {
+      new AwaitedCall(service_, queue_);
+      step_ = Step::read;
+      stream_.Read(&bytes_, this);
+    } else if (step_ == Step::read && ok) {
+      step_ = Step::answered;
+      stream_.WriteAndFinish(bytes_, {}, grpc::Status::OK, this);
+    } else {
+      delete this;
+    }
+  }
+
+ private:
+  enum class Step : std::uint8_t { awaited, read, answered };
+
+  grpc::AsyncGenericService& service_;
+  grpc::ServerCompletionQueue& queue_;
+  grpc::GenericServerContext context_;
+  grpc::GenericServerAsyncReaderWriter stream_{&context_};
+  grpc::ByteBuffer bytes_;
+  Step step_ = Step::awaited;
+};
+
+void answer_by_queue(Wire& wire) {
+  grpc::AsyncGenericService service;
+  grpc::ServerBuilder builder;
+  builder.RegisterAsyncGenericService(&service);
+  const auto queue = builder.AddCompletionQueue();
+  const auto server = start(builder, wire);
+  for (int i = 0; i < kCallsAwaited; ++i) new AwaitedCall(service, *queue);
+  void* call = nullptr;
+  bool ok = false;
+  while (queue->Next(&call, &ok)) static_cast<AwaitedCall*>(call)->go_on(ok);  // until it is killed
+}
+const PeerRole queue_role("grpc_queue", answer_by_queue);
+
+}  // namespace
+
+GrpcServer::GrpcServer(GrpcAnswers answers)
+    : peer_(answers == GrpcAnswers::by_queue ? "grpc_queue" : "grpc_callbacks", Peer::Cpu::any),
+      address_("unix-abstract:bench-" + std::to_string(peer_.process())) {
+  keep_memory();
+  peer_.wire().send(address_);
+  peer_.wire().receive_number();
+}
+
+std::shared_ptr<grpc::Channel> GrpcServer::connect() const {
+  grpc::ChannelArguments arguments;
+  tune([&](const char* name, int value) { arguments.SetInt(name, value); });
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace remotemedia::bench

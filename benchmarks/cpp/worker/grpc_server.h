@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// GrpcServer: gRPC at its best in a process of its own, which gives back what it gets. Raw bytes over a unix socket
+// without TLS, nothing serialized; frames and reads as large as they may be, memory that malloc does not give back.
+
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "peer.h"
+
+namespace remotemedia::bench {
+
+inline const std::string kGrpcMethod = "/bench/Call";
+
+/// How the server hears of calls: by one thread that reads a completion queue, which is the quickest for one call at a
+/// time, or by callbacks on gRPC's threads, which is the quickest for many.
+enum class GrpcAnswers : std::uint8_t { by_queue, by_callbacks };
+
+class GrpcServer {
+ public:
+  explicit GrpcServer(GrpcAnswers answers);
+
+  const Peer& peer() const noexcept { return peer_; }
+
+  /// A connection that no other channel uses.
+  std::shared_ptr<grpc::Channel> connect() const;
+
+ private:
+  Peer peer_;
+  std::string address_;
+};
+
+}  // namespace remotemedia::bench

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PeerSegments: the segments that the other side writes and this side reads, by number; and the tensors that lie there.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "remotemedia/base/export.h"
+#include "remotemedia/channel/outbox.h"
+#include "remotemedia/channel/session_messages.h"
+#include "remotemedia/platform/owned_handle.h"
+#include "remotemedia/platform/shared_memory.h"
+#include "remotemedia/tensor/tensor_buffer.h"
+#include "remotemedia/tensor/tensor_descriptor.h"
+
+namespace remotemedia::detail {
+
+/// Maps what came with `grant`, which is looked at first: size, seals, header, uuid.
+///
+/// Errors:  protocol_error that names the check which failed; platform::OsError.
+REMOTEMEDIA_API platform::Mapping map_granted(const SegmentGrant& grant, platform::OwnedHandle handle,
+                                              platform::Access access);
+
+/// Threads:  one at a time; the tensors' ends from any.
+class PeerSegments {
+ public:
+  explicit PeerSegments(std::shared_ptr<Outbox> outbox) : outbox_(std::move(outbox)) {}
+
+  /// `base` is the segment's first byte; `keep` keeps it mapped.
+  ///
+  /// Errors:  protocol_error where the number is taken or too large.
+  void add(const SegmentGrant& grant, const std::byte* base, std::shared_ptr<const void> keep);
+
+  /// The tensor that `descriptor` describes: a read-only view. When the last view of it goes, the peer hears of it.
+  ///
+  /// Errors:  protocol_error for what validate() refuses.
+  TensorBuffer view(const TensorDescriptor& descriptor) const;
+
+  bool has(std::uint32_t number) const noexcept { return number < mapped_.size() && mapped_[number].base != nullptr; }
+
+ private:
+  struct Mapped {
+    const std::byte* base = nullptr;
+    std::shared_ptr<const void> keep;
+  };
+
+  const std::shared_ptr<Outbox> outbox_;
+  std::vector<Mapped> mapped_;                // by number
+  std::vector<DescriptorSegment> described_;  // likewise; of 0 bytes where there is none
+};
+
+}  // namespace remotemedia::detail

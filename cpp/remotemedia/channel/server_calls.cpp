@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Calls as they come to a worker, and their answers.
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/channel/message_limits.h"
+#include "remotemedia/channel/server_session.h"
+#include "remotemedia/platform/monotonic_clock.h"
+#include "remotemedia/worker/batch.h"
+
+namespace remotemedia::detail {
+namespace {
+
+/// Tensors whose record came and whose message did not: a client sends the message next.
+constexpr std::size_t kMostWaitingForMessages = 4 * kMaxTensors;
+
+/// Inputs that will be copied: a tensor that repeats its elements takes more than it has in its segment.
+void check_copies(const TensorMap& inputs, std::size_t most_bytes) {
+  std::size_t left = most_bytes;
+  for (const auto& [name, tensor] : inputs) {
+    if (!is_copied_for_the_model(tensor)) continue;
+    if (tensor.nbytes() > left) {
+      throw Error(ErrorCode::quota_exceeded, "inputs of whole numbers are copied, and these have more than the " +
+                                                 std::to_string(most_bytes) + " bytes that are permitted");
+    }
+    left -= tensor.nbytes();
+  }
+}
+
+}  // namespace
+
+void ServerSession::take_input(const TensorDescriptor& descriptor) {
+  TensorBuffer tensor = inputs_.view(descriptor);
+  if ((descriptor.flags & kTensorOfMessage) != 0) {
+    if (++waiting_for_messages_ > kMostWaitingForMessages) {
+      throw Error(ErrorCode::protocol_error, "a client sent too many tensors without their messages");
+    }
+    of_messages_[descriptor.request_id].push_back(std::move(tensor));
+    return;
+  }
+  if (!assembled_.add(descriptor, std::move(tensor))) return;
+  Call call;
+  const std::uint64_t left = std::min<std::uint64_t>(assembled_.deadline_ns(), kMaxCounted);
+  if (left != 0) call.deadline = later(monotonic_clock().now(), Duration{static_cast<std::int64_t>(left)});
+  try {
+    call.inputs = assembled_.take(host_.worker().core.signature().inputs);
+  } catch (const Error& error) {
+    fail(assembled_.request(), error.code(), error.what());
+    return;
+  }
+  submit(assembled_.request(), std::move(call));
+}
+
+void ServerSession::take(const CallMessage& call) {
+  std::deque<TensorBuffer> of_records;
+  if (const auto found = of_messages_.find(call.request); found != of_messages_.end()) {
+    of_records = std::move(found->second);
+    of_messages_.erase(found);
+    waiting_for_messages_ -= of_records.size();
+  }
+  ChunkedCall taken;
+  taken.call.request = call.request;
+  taken.call.priority = call.priority;
+  taken.call.time_left = call.time_left;
+  taken.call.stream = call.stream;
+  taken.call.session_id = call.session_id;
+  taken.call.parameters = call.parameters;
+  try {
+    taken.tensors.emplace(
+        call.tensors, of_records, process_->copied_inputs.most(),
+        [this](const Dims& shape, DataType dtype) { return allocate_copied_input(process_, shape, dtype); });
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::protocol_error) throw;
+    fail(call.request, error.code(), error.what());
+  }
+  const bool chunks =
+      std::ranges::any_of(call.tensors, [](const MessageTensor& tensor) { return tensor.bytes_in == BytesIn::chunks; });
+  if (!chunks && !taken.tensors) return;
+  if (chunks) {
+    for (const MessageTensor& tensor : call.tensors) {
+      if (tensor.bytes_in == BytesIn::chunks) taken.last = static_cast<std::uint32_t>(&tensor - call.tensors.data());
+      if (tensor.bytes_in == BytesIn::chunks) taken.last_bytes = static_cast<std::uint64_t>(dense_size(tensor).nbytes);
+    }
+    chunked_ = std::move(taken);
+    return;
+  }
+  complete(taken);
+}
+
+void ServerSession::take(const ChunkMessage& chunk) {
+  if (!chunked_ || chunk.request != chunked_->call.request) {
+    throw Error(ErrorCode::protocol_error, "a client sent a chunk of no call");
+  }
+  if (chunked_->tensors) {
+    chunked_->tensors->add(chunk);
+    if (!chunked_->tensors->complete()) return;
+    ChunkedCall complete_call = std::move(*chunked_);
+    chunked_.reset();
+    complete(complete_call);
+  } else if (chunk.tensor == chunked_->last && chunk.offset + chunk.bytes.size() >= chunked_->last_bytes) {
+    chunked_.reset();
+  }
+}
+
+void ServerSession::complete(ChunkedCall& taken) {
+  Call call;
+  try {
+    call.inputs = taken.tensors->take(host_.worker().core.signature().inputs);
+  } catch (const Error& error) {
+    fail(taken.call.request, error.code(), error.what());
+    return;
+  }
+  call.parameters = std::move(taken.call.parameters);
+  call.session_id = std::move(taken.call.session_id);
+  call.priority = taken.call.priority;
+  call.stream = taken.call.stream;
+  if (taken.call.time_left) call.deadline = later(monotonic_clock().now(), *taken.call.time_left);
+  submit(taken.call.request, std::move(call));
+}
+
+void ServerSession::submit(std::uint64_t request, Call call) {
+  {
+    MutexLock lock(mutex_);
+    if (request == 0 || !calls_.emplace(request, nullptr).second) {
+      throw Error(ErrorCode::protocol_error, "a client used the number of a call that is not answered yet");
+    }
+  }
+  call.on_answer = [self = shared_from_this(), request, stream = call.stream, number = std::uint64_t{0}](
+                       Answer answer) mutable { self->answer(request, stream, number++, std::move(answer)); };
+  RequestPtr submitted;
+  try {
+    check_copies(call.inputs, process_->copied_inputs.most());
+    submitted = host_.worker().core.submit(caller_, std::move(call));
+  } catch (const std::exception&) {
+    {
+      MutexLock lock(mutex_);
+      calls_.erase(request);
+    }
+    fail(request, std::current_exception());
+    return;
+  }
+  MutexLock lock(mutex_);
+  if (const auto found = calls_.find(request); found != calls_.end()) found->second = std::move(submitted);
+}
+
+RequestPtr ServerSession::find(std::uint64_t request) {
+  MutexLock lock(mutex_);
+  const auto found = calls_.find(request);
+  return found != calls_.end() ? found->second : nullptr;
+}
+
+void ServerSession::take(const CancelMessage& cancel) {
+  if (const RequestPtr request = find(cancel.request)) host_.worker().core.cancel(request);
+}
+
+void ServerSession::take(const AnswersReadMessage& read) {
+  if (const RequestPtr request = find(read.request)) host_.worker().core.answers_read(request, read.count);
+}
+
+void ServerSession::take(const CloseSessionMessage& close) {
+  host_.worker().core.close_session({caller_->client_id(), close.session_id});
+}
+
+void ServerSession::take(const AskStatusMessage& ask) {
+  outbox_->send(write_message(StatusMessage{ask.request, host_.worker().status()}));
+}
+
+void ServerSession::take(const AskHealthMessage& ask) {
+  const bool healthy = host_.worker().core.healthy();
+  outbox_->send(write_message(HealthMessage{ask.request, healthy, healthy ? "" : host_.worker().status().reason}));
+}
+
+void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t number, Answer answer) {
+  RequestPtr ended;  // its function holds this session
+  if (answer.last) {
+    MutexLock lock(mutex_);
+    if (const auto found = calls_.find(request); found != calls_.end()) {
+      ended = std::move(found->second);
+      calls_.erase(found);
+    }
+  }
+  bool all_went = true;
+  try {
+    all_went = answer.error != nullptr ? fail(request, answer.error) : answer_outputs(request, stream, number, answer);
+  } catch (const std::exception&) {
+    all_went = fail(request, std::current_exception());
+  }
+  if (!all_went) host_.wake_poller();
+}
+
+bool ServerSession::answer_outputs(std::uint64_t request, bool stream, std::uint64_t number, Answer& answer) {
+  std::vector<OutgoingTensor> tensors;
+  tensors.reserve(answer.outputs.size());
+  const bool numbered = for_each_keyed(
+      answer.outputs, host_.worker().core.signature().outputs,
+      [&](TensorKey key, const TensorBuffer& tensor) { tensors.push_back(outputs_->place(std::move(key), tensor)); });
+  if (numbered && !stream && fits_records(tensors)) {
+    const std::vector<Record> records = records_of(DescriptorKind::result, request, tensors, 0);
+    lent_.lend(tensors);
+    return outbox_->send(records);
+  }
+  std::vector<Outgoing> items;
+  append_message(items, AnswerMessage{request, number, answer.last, {}}, DescriptorKind::result, tensors,
+                 kMaxInlineBytes);
+  lent_.lend(tensors);
+  return outbox_->send(std::move(items));
+}
+
+bool ServerSession::fail(std::uint64_t request, ErrorCode code, const std::string& text) {
+  try {
+    return outbox_->send(write_message(FailureMessage{request, code, text}));
+  } catch (const std::exception&) {
+    channel_->shut_down();  // an answer that is not told would be waited for
+    return true;
+  }
+}
+
+bool ServerSession::fail(std::uint64_t request, const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& known) {
+    return fail(request, known.code(), known.what());
+  } catch (const std::bad_alloc&) {
+    return fail(request, ErrorCode::out_of_memory, "the worker has no memory left for this call");
+  } catch (const std::exception& other) {
+    return fail(request, ErrorCode::inference_failed, other.what());
+  }
+}
+
+}  // namespace remotemedia::detail

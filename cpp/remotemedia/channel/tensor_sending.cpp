@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/channel/tensor_sending.h"
+
+#include <algorithm>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/channel/message_limits.h"
+
+namespace remotemedia::detail {
+namespace {
+
+TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
+  const TensorBuffer& tensor = outgoing.tensor;
+  TensorDescriptor descriptor =
+      tensor.shape().size() <= kDescriptorRank
+          ? descriptor_of(tensor.layout())
+          : descriptor_of(row_major({static_cast<std::int64_t>(tensor.nbytes())}, DataType::uint8));
+  descriptor.flags = flags;
+  descriptor.segment = outgoing.place->segment;
+  descriptor.generation = outgoing.place->generation;
+  descriptor.slot_offset = outgoing.place->slot_offset;
+  descriptor.data_offset = static_cast<std::uint64_t>(tensor.data() - tensor.block().data());
+  descriptor.nbytes = tensor.block().size();
+  return descriptor;
+}
+
+Record record_of(DescriptorKind kind, std::uint64_t request, std::size_t ordinal, std::size_t count,
+                 TensorDescriptor descriptor) {
+  descriptor.kind = static_cast<std::uint8_t>(kind);
+  descriptor.request_id = request;
+  descriptor.tensor_ordinal = static_cast<std::uint32_t>(ordinal);
+  descriptor.tensor_count = static_cast<std::uint32_t>(count);
+  return encode(descriptor);
+}
+
+MessageTensor message_tensor(const OutgoingTensor& outgoing) {
+  MessageTensor tensor;
+  tensor.key = outgoing.key;
+  tensor.dtype = outgoing.tensor.dtype();
+  tensor.shape = outgoing.tensor.shape();
+  return tensor;
+}
+
+}  // namespace
+
+bool has_record(const OutgoingTensor& tensor) noexcept {
+  return tensor.place && (tensor.tensor.shape().size() <= kDescriptorRank || tensor.tensor.is_contiguous());
+}
+
+bool fits_records(std::span<const OutgoingTensor> tensors) noexcept {
+  return !tensors.empty() && std::ranges::all_of(tensors, [](const OutgoingTensor& one) {
+    return one.place && one.tensor.shape().size() <= kDescriptorRank;
+  });
+}
+
+std::vector<Record> records_of(DescriptorKind kind, std::uint64_t request, std::span<const OutgoingTensor> tensors,
+                               std::uint64_t deadline_ns) {
+  std::vector<Record> records;
+  records.reserve(tensors.size());
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    TensorDescriptor descriptor = describe(tensors[i], 0);
+    descriptor.deadline_ns = deadline_ns;
+    records.push_back(record_of(kind, request, i, tensors.size(), descriptor));
+  }
+  return records;
+}
+
+template <class M>
+void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind, std::vector<OutgoingTensor> tensors,
+                    std::size_t inline_bytes) {
+  std::vector<Outgoing> chunks;
+  std::size_t room = kMaxInlineBytes;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    OutgoingTensor& outgoing = tensors[i];
+    MessageTensor tensor = message_tensor(outgoing);
+    const std::size_t nbytes = outgoing.tensor.nbytes();
+    if (has_record(outgoing)) {
+      tensor.bytes_in = BytesIn::record;
+      items.emplace_back(record_of(kind, message.request, i, tensors.size(), describe(outgoing, kTensorOfMessage)));
+    } else {
+      if (!outgoing.tensor.is_contiguous()) outgoing.tensor = outgoing.tensor.copy();
+      if (nbytes == 0 || nbytes <= std::min(inline_bytes, room)) {
+        tensor.bytes = {outgoing.tensor.data(), nbytes};
+        room -= nbytes;
+      } else {
+        tensor.bytes_in = BytesIn::chunks;
+        chunks.emplace_back(ChunkedTensor{message.request, static_cast<std::uint32_t>(i), outgoing.tensor});
+      }
+    }
+    message.tensors.push_back(std::move(tensor));
+  }
+  items.emplace_back(Packet{write_message(message), {}});
+  std::move(chunks.begin(), chunks.end(), std::back_inserter(items));
+}
+
+template void append_message(std::vector<Outgoing>& items, CallMessage message, DescriptorKind kind,
+                             std::vector<OutgoingTensor> tensors, std::size_t inline_bytes);
+template void append_message(std::vector<Outgoing>& items, AnswerMessage message, DescriptorKind kind,
+                             std::vector<OutgoingTensor> tensors, std::size_t inline_bytes);
+
+void LentTensors::lend(std::span<const OutgoingTensor> tensors) {
+  MutexLock lock(mutex_);
+  for (const OutgoingTensor& tensor : tensors) {
+    if (!has_record(tensor)) continue;
+    Lent& lent = lent_[{tensor.place->segment, tensor.place->generation, tensor.place->slot_offset}];
+    if (lent.times++ > 0) continue;
+    lent.block = tensor.tensor.block();
+    lent.since = turn_;
+    if (counted_ != nullptr) counted_->take_anyway(lent.block.size());
+  }
+}
+
+MemoryBlock LentTensors::take_back(const TensorDescriptor& release) {
+  MutexLock lock(mutex_);
+  const auto found = lent_.find({release.segment, release.generation, release.slot_offset});
+  if (found == lent_.end()) {
+    throw Error(ErrorCode::protocol_error, "the other side gave a tensor back that it did not have");
+  }
+  found->second.since = turn_;
+  if (--found->second.times > 0) return {};
+  MemoryBlock block = std::move(found->second.block);
+  lent_.erase(found);
+  if (counted_ != nullptr) counted_->give_back(block.size());
+  return block;
+}
+
+std::vector<MemoryBlock> LentTensors::clear() noexcept {
+  std::vector<MemoryBlock> blocks;
+  MutexLock lock(mutex_);
+  for (auto& [place, lent] : lent_) {
+    if (counted_ != nullptr) counted_->give_back(lent.block.size());
+    blocks.push_back(std::move(lent.block));
+  }
+  lent_.clear();
+  return blocks;
+}
+
+bool LentTensors::end_turn() {
+  MutexLock lock(mutex_);
+  const std::uint64_t ended = turn_++;
+  return std::ranges::any_of(lent_, [&](const auto& one) { return one.second.since < ended; });
+}
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How the tensors of a call or an answer leave: as records of the ring where they lie in a segment that the other side
+// sees, otherwise in a message or behind it.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "remotemedia/base/mutex.h"
+#include "remotemedia/channel/call_messages.h"
+#include "remotemedia/channel/channel_messages.h"
+#include "remotemedia/channel/client_process.h"
+#include "remotemedia/channel/outbox.h"
+#include "remotemedia/memory/memory_block.h"
+#include "remotemedia/tensor/tensor_buffer.h"
+#include "remotemedia/tensor/tensor_descriptor.h"
+#include "remotemedia/worker/model_signature.h"
+#include "remotemedia/worker/tensor_map.h"
+
+namespace remotemedia::detail {
+
+/// Where a tensor's block begins in a segment of the session.
+struct SegmentPlace {
+  std::uint32_t segment = 0;
+  std::uint32_t generation = 0;
+  std::uint64_t slot_offset = 0;
+};
+
+struct OutgoingTensor {
+  TensorKey key;
+  TensorBuffer tensor;
+  std::optional<SegmentPlace> place;  ///< None: the other side cannot see it.
+};
+
+/// Calls `each(key, tensor)` for all of `tensors`: by their places in `specs` where that names just these, which is
+/// what it returns; else by name.
+template <class Each>
+bool for_each_keyed(const TensorMap& tensors, std::span<const TensorSpec> specs, Each each) {
+  const bool numbered = tensors.size() == specs.size() &&
+                        std::ranges::all_of(specs, [&](const TensorSpec& spec) { return tensors.contains(spec.name); });
+  if (numbered) {
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      each(TensorKey(static_cast<std::uint32_t>(i)), tensors.find(specs[i].name)->second);
+    }
+  } else {
+    for (const auto& [name, tensor] : tensors) each(TensorKey(name), tensor);
+  }
+  return numbered;
+}
+
+/// Whether a record says where it lies, also beside a message.
+bool has_record(const OutgoingTensor& tensor) noexcept;
+
+/// Whether records alone say all of it: every tensor lies in a segment and has few enough axes.
+bool fits_records(std::span<const OutgoingTensor> tensors) noexcept;
+
+/// One record for each tensor, in order.
+std::vector<Record> records_of(DescriptorKind kind, std::uint64_t request, std::span<const OutgoingTensor> tensors,
+                               std::uint64_t deadline_ns);
+
+/// Puts `tensors` into `message.tensors`, and behind `items` the records that it refers to, the message, and what
+/// follows it in chunks.
+///
+/// Errors:  invalid_argument for a message that would be too large.
+template <class M>
+void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind, std::vector<OutgoingTensor> tensors,
+                    std::size_t inline_bytes);
+
+/// What the other side may be reading.
+///
+/// Threads:  any.
+class LentTensors {
+ public:
+  /// `counted`: what is lent counts there.
+  explicit LentTensors(Budget* counted = nullptr) noexcept : counted_(counted) {}
+  LentTensors(const LentTensors&) = delete;
+  LentTensors& operator=(const LentTensors&) = delete;
+  ~LentTensors() { clear(); }
+
+  /// Those of `tensors` that have a record, before it is sent.
+  void lend(std::span<const OutgoingTensor> tensors);
+
+  /// The block that a release record gives back, to be let go by the caller.
+  ///
+  /// Errors:  protocol_error if nothing was lent there.
+  MemoryBlock take_back(const TensorDescriptor& release);
+
+  /// All of them, to be let go by the caller.
+  std::vector<MemoryBlock> clear() noexcept;
+
+  /// Ends a turn and begins another. Whether some tensor was lent all the time.
+  bool end_turn();
+
+ private:
+  struct Lent {
+    MemoryBlock block;
+    std::size_t times = 0;
+    std::uint64_t since = 0;  ///< The turn in which it was lent first, or given back once.
+  };
+
+  Budget* const counted_;
+
+  Mutex mutex_;
+  /// By segment, generation and slot.
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>, Lent> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  std::uint64_t turn_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/worker/model_worker.h"
+
+#include <array>
+#include <cstddef>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/base/hexadecimal.h"
+#include "remotemedia/base/log.h"
+#include "remotemedia/base/mutex.h"
+#include "remotemedia/memory/fork_generation.h"
+#include "remotemedia/platform/doorbell.h"
+#include "remotemedia/platform/machine.h"
+#include "remotemedia/platform/termination_signal.h"
+#include "remotemedia/platform/waiting.h"
+#include "remotemedia/worker/transport.h"
+#include "remotemedia/worker/worker_core.h"
+
+namespace remotemedia {
+namespace {
+
+std::string drawn_id() {
+  std::array<std::byte, 16> drawn{};
+  platform::random_bytes(drawn);
+  return hexadecimal(drawn);
+}
+
+}  // namespace
+
+struct ModelWorker::Impl {
+  Impl(std::shared_ptr<InferenceModel> model, const WorkerConfig& config, std::string worker_id)
+      : core(std::move(model), config, worker_id.empty() ? drawn_id() : std::move(worker_id)),
+        ended(platform::Doorbell::create()) {}
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { stop(); }
+
+  void check_not_inherited() const {
+    if (made_in == fork_generation()) return;
+    throw Error(ErrorCode::worker_unavailable,
+                "the worker of model '" + core.model_id() + "' is the parent's of this forked process: make another");
+  }
+
+  std::vector<std::string> start(std::vector<std::string> endpoints);
+  void listen(const std::string& endpoint);
+  void serve(const std::vector<std::string>& endpoints);
+  void drain_for_a_signal() noexcept;
+  bool drain(std::optional<Duration> timeout);
+  void stop();
+  WorkerInfo status() const;
+  std::vector<std::shared_ptr<detail::WorkerListener>> all_listeners() const {
+    MutexLock lock(mutex);
+    return listeners;
+  }
+
+  enum class Phase { fresh, starting, running, stopping, stopped };
+
+  detail::WorkerCore core;
+  platform::Doorbell ended;  ///< Rung by drain() and stop(), for serve().
+  const std::uint64_t made_in = fork_generation();
+
+  mutable Mutex mutex;
+  CondVar phase_changed;
+  Phase phase REMOTEMEDIA_GUARDED_BY(mutex) = Phase::fresh;
+  std::vector<std::shared_ptr<detail::WorkerListener>> listeners REMOTEMEDIA_GUARDED_BY(mutex);
+
+  void enter(Phase next) REMOTEMEDIA_REQUIRES(mutex) {
+    phase = next;
+    phase_changed.notify_all();
+  }
+};
+
+std::vector<std::string> ModelWorker::Impl::start(std::vector<std::string> endpoints) {
+  if (endpoints.empty()) endpoints.push_back(detail::endpoint_schemes().front().default_endpoint());
+  for (const std::string& endpoint : endpoints) detail::scheme_of(endpoint);
+  {
+    MutexLock lock(mutex);
+    if (phase != Phase::fresh) {
+      throw Error(ErrorCode::invalid_argument,
+                  "the worker of model '" + core.model_id() + "' has begun, or ended, before");
+    }
+    enter(Phase::starting);
+  }
+  std::exception_ptr failed;
+  try {
+    core.start();
+    for (const std::string& endpoint : endpoints) listen(endpoint);
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  {
+    MutexLock lock(mutex);
+    enter(Phase::running);
+  }
+  if (failed != nullptr) {
+    stop();
+    std::rethrow_exception(failed);
+  }
+  std::vector<std::string> reached;
+  for (const auto& listener : all_listeners()) reached.push_back(listener->endpoint());
+  return reached;
+}
+
+void ModelWorker::Impl::listen(const std::string& endpoint) {
+  std::shared_ptr<detail::WorkerListener> listener =
+      detail::scheme_of(endpoint).listen({core, [this] { return status(); }}, endpoint);
+  MutexLock lock(mutex);
+  listeners.push_back(std::move(listener));
+}
+
+void ModelWorker::Impl::serve(const std::vector<std::string>& endpoints) {
+  std::optional<platform::TerminationSignal> signal(std::in_place);  // before anybody can know that it serves
+  start(endpoints);
+  const std::array<platform::NativeHandle, 2> handles{signal->wait_handle(), ended.wait_handle()};
+  platform::wait_for_any(handles, TimePoint::max());
+  std::thread drains;
+  if (signal->take()) {
+    log(LogLevel::info, "the worker of model '" + core.model_id() + "' is asked to end, and drains");
+    drains = std::thread([this] { drain_for_a_signal(); });
+    platform::wait_for_any(handles, TimePoint::max());
+  }
+  signal.reset();  // a model that does not come back is ended by the next one
+  stop();
+  if (drains.joinable()) drains.join();
+}
+
+void ModelWorker::Impl::drain_for_a_signal() noexcept {
+  try {
+    drain(std::nullopt);
+  } catch (const std::exception& thrown) {
+    log(LogLevel::warning, "the worker of model '" + core.model_id() + "' failed to drain: " + thrown.what());
+    ended.ring();
+  }
+}
+
+bool ModelWorker::Impl::drain(std::optional<Duration> timeout) {
+  {
+    MutexLock lock(mutex);
+    while (phase == Phase::starting) phase_changed.wait(mutex);
+  }
+  for (const auto& listener : all_listeners()) listener->announce_drain();
+  const bool finished = core.drain(timeout);
+  ended.ring();
+  return finished;
+}
+
+void ModelWorker::Impl::stop() {
+  {
+    MutexLock lock(mutex);
+    while (phase == Phase::starting || phase == Phase::stopping) phase_changed.wait(mutex);
+    if (phase == Phase::stopped) return;
+    enter(Phase::stopping);
+  }
+  core.stop();
+  for (const auto& listener : all_listeners()) listener->stop();
+  ended.ring();
+  MutexLock lock(mutex);
+  enter(Phase::stopped);
+}
+
+WorkerInfo ModelWorker::Impl::status() const {
+  WorkerInfo info = core.status();
+  info.pid = platform::process_id();
+  for (const auto& listener : all_listeners()) info.shared_memory_bytes += listener->shared_memory_bytes();
+  return info;
+}
+
+ModelWorker::ModelWorker(std::shared_ptr<InferenceModel> model, const WorkerConfig& config, std::string worker_id) {
+  if (model == nullptr) throw Error(ErrorCode::invalid_argument, "a worker was given no model");
+  impl_ = std::make_unique<Impl>(std::move(model), config, std::move(worker_id));
+}
+
+ModelWorker::ModelWorker(ModelWorker&&) noexcept = default;
+
+ModelWorker& ModelWorker::operator=(ModelWorker&& other) noexcept {
+  ModelWorker taken(std::move(other));
+  impl_.swap(taken.impl_);
+  return *this;
+}
+
+// A forked child leaves everything as it is: threads, locks and sockets are its parent's.
+ModelWorker::~ModelWorker() {
+  if (impl_ != nullptr && impl_->made_in != fork_generation()) static_cast<void>(impl_.release());
+}
+
+std::vector<std::string> ModelWorker::start(const std::vector<std::string>& endpoints) {
+  impl_->check_not_inherited();
+  return impl_->start(endpoints);
+}
+
+void ModelWorker::serve(const std::vector<std::string>& endpoints) {
+  impl_->check_not_inherited();
+  impl_->serve(endpoints);
+}
+
+bool ModelWorker::drain(std::optional<Duration> timeout) {
+  impl_->check_not_inherited();
+  return impl_->drain(timeout);
+}
+
+void ModelWorker::stop() {
+  impl_->check_not_inherited();
+  impl_->stop();
+}
+
+WorkerInfo ModelWorker::status() const {
+  impl_->check_not_inherited();
+  return impl_->status();
+}
+
+bool ModelWorker::health_check() {
+  impl_->check_not_inherited();
+  return impl_->core.healthy();
+}
+
+}  // namespace remotemedia

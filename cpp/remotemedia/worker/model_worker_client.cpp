@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/worker/model_worker_client.h"
+
+#include <utility>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/platform/monotonic_clock.h"
+#include "remotemedia/worker/pending_call.h"
+#include "remotemedia/worker/signature_check.h"
+#include "remotemedia/worker/worker_link.h"
+
+namespace remotemedia {
+
+struct ModelWorkerClient::Impl {
+  Impl(const std::string& endpoint, const ConnectOptions& options)
+      : link(detail::scheme_of(endpoint), endpoint, options, monotonic_clock()) {}
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { link.close(); }
+
+  template <class State, class... Arguments>
+  std::shared_ptr<State> submit(const TensorMap& inputs, const InferOptions& options, bool stream,
+                                detail::ReceivedBy receiver, Arguments... arguments) {
+    const TimePoint deadline = link.deadline_after(options.timeout);
+    auto state = std::make_shared<State>(deadline, receiver, std::move(arguments)...);
+    link.with_connection(deadline, [&](const std::shared_ptr<detail::WorkerConnection>& connection) {
+      const detail::WorkerDescription& worker = connection->worker();
+      detail::check_inputs({worker.model_id, worker.signature, worker.max_batch_size}, inputs);
+      const std::uint64_t number =
+          connection->submit({.inputs = inputs,
+                              .parameters = options.parameters,
+                              .session_id = options.session_id,
+                              .priority = options.priority,
+                              .deadline = deadline,
+                              .stream = stream,
+                              .on_answer = [state](detail::Answer answer) { state->answer(std::move(answer)); }},
+                             receiver);
+      state->sent(connection, number);
+    });
+    return state;
+  }
+
+  template <class Action>
+  auto ask(Action action) {
+    const TimePoint deadline = link.deadline_after(link.options().timeout);
+    return link.with_connection(deadline, [&](const auto& connection) { return action(*connection, deadline); });
+  }
+
+  detail::WorkerLink link;
+};
+
+ModelWorkerClient::ModelWorkerClient(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
+ModelWorkerClient ModelWorkerClient::connect(const std::string& endpoint, const ConnectOptions& options) {
+  return ModelWorkerClient(std::make_shared<Impl>(endpoint, options));
+}
+
+ModelWorkerClient::ModelWorkerClient(ModelWorkerClient&&) noexcept = default;
+
+ModelWorkerClient& ModelWorkerClient::operator=(ModelWorkerClient&& other) noexcept {
+  ModelWorkerClient taken(std::move(other));
+  impl_.swap(taken.impl_);
+  return *this;
+}
+
+// A forked child leaves everything as it is: threads, locks and sockets are its parent's.
+ModelWorkerClient::~ModelWorkerClient() {
+  if (impl_ != nullptr && impl_->link.is_inherited()) new std::shared_ptr<Impl>(std::move(impl_));
+}
+
+TensorMap ModelWorkerClient::infer(const TensorMap& inputs, const InferOptions& options) {
+  return infer_waiting(inputs, options).get();
+}
+
+InferenceFuture ModelWorkerClient::infer_waiting(const TensorMap& inputs, const InferOptions& options) {
+  return InferenceFuture(impl_->submit<InferenceFuture::State>(inputs, options, false, detail::ReceivedBy::caller));
+}
+
+InferenceFuture ModelWorkerClient::infer_future(const TensorMap& inputs, const InferOptions& options) {
+  return InferenceFuture(impl_->submit<InferenceFuture::State>(inputs, options, false, detail::ReceivedBy::connection));
+}
+
+InferenceFuture ModelWorkerClient::infer_async(const TensorMap& inputs, const InferOptions& options,
+                                               std::function<void(TensorMap, std::exception_ptr)> done) {
+  return InferenceFuture(
+      impl_->submit<InferenceFuture::State>(inputs, options, false, detail::ReceivedBy::connection, std::move(done)));
+}
+
+InferenceStream ModelWorkerClient::infer_stream(const TensorMap& inputs, const InferOptions& options) {
+  return InferenceStream(impl_->submit<InferenceStream::State>(inputs, options, true, detail::ReceivedBy::connection));
+}
+
+TensorBuffer ModelWorkerClient::allocate(const Dims& shape, DataType dtype) {
+  return impl_->ask([&](auto& connection, TimePoint) { return connection.allocate(shape, dtype); });
+}
+
+void ModelWorkerClient::close_session(const std::string& session_id) {
+  try {
+    impl_->link.newest()->close_session(session_id);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::worker_unavailable || impl_->link.is_inherited()) throw;  // it went with the worker
+  }
+}
+
+bool ModelWorkerClient::health_check() {
+  try {
+    return impl_->ask([](auto& connection, TimePoint deadline) { return connection.health(deadline); }).healthy;
+  } catch (const Error& error) {
+    const bool no_answer =
+        error.code() == ErrorCode::worker_unavailable || error.code() == ErrorCode::deadline_exceeded;
+    if (!no_answer || impl_->link.is_inherited()) throw;
+    return false;
+  }
+}
+
+WorkerInfo ModelWorkerClient::status() {
+  return impl_->ask([](auto& connection, TimePoint deadline) { return connection.status(deadline); });
+}
+
+bool ModelWorkerClient::is_connected() const { return !impl_->link.newest()->is_over(); }
+
+ModelSignature ModelWorkerClient::signature() const { return impl_->link.newest()->worker().signature; }
+
+std::string ModelWorkerClient::model_id() const { return impl_->link.newest()->worker().model_id; }
+
+Transport ModelWorkerClient::transport() const { return impl_->link.newest()->transport(); }
+
+void ModelWorkerClient::close() { impl_->link.close(); }
+
+}  // namespace remotemedia

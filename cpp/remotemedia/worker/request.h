@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Request: one accepted call on its way through a worker; Caller: whoever made it, as the worker knows them.
+
+#pragma once
+
+#include <atomic>
+#include <compare>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "remotemedia/base/clock.h"
+#include "remotemedia/base/export.h"
+#include "remotemedia/worker/parameters.h"
+#include "remotemedia/worker/tensor_map.h"
+
+namespace remotemedia::detail {
+
+/// One client. Its sessions and limits are those of client_id, whatever connection it comes by.
+///
+/// Threads:  all functions are called from any thread, without a lock of the worker.
+class REMOTEMEDIA_API Caller {
+ public:
+  explicit Caller(std::uint64_t client_id) noexcept : client_id_(client_id) {}
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+  virtual ~Caller();
+
+  std::uint64_t client_id() const noexcept { return client_id_; }
+
+  /// Memory that the client reads.
+  virtual TensorBuffer allocate(const Dims& shape, DataType dtype) = 0;
+
+ private:
+  std::uint64_t client_id_;
+};
+
+/// Where calls come from, to be looked at by instances: one that has just run a quick call looks for the next one
+/// itself for a while, rather than sleep until another thread wakes it.
+///
+/// Threads:  one instance at a time, without a lock of the worker.
+class REMOTEMEDIA_API CallSource {
+ public:
+  CallSource() = default;
+  CallSource(const CallSource&) = delete;
+  CallSource& operator=(const CallSource&) = delete;
+  virtual ~CallSource();
+
+  /// Submits what has come; whether there was something.
+  virtual bool look() noexcept = 0;
+
+  /// No instance will look for a while.
+  virtual void end_looks() noexcept = 0;
+};
+
+/// What a call ends with, or one answer of a stream.
+struct Answer {
+  TensorMap outputs;
+  std::exception_ptr error;  ///< With it the call is over, and `outputs` empty.
+  bool last = true;
+};
+
+/// What is asked of a worker.
+struct Call {
+  TensorMap inputs;
+  Parameters parameters;
+  std::optional<std::string> session_id;
+  int priority = 0;  ///< Higher runs first.
+  TimePoint deadline = TimePoint::max();
+  bool stream = false;
+
+  /// Called once with the last answer, and before that with each one of a stream, whose last has no outputs; by one
+  /// thread at a time, without a lock of the worker. Must not throw.
+  std::function<void(Answer)> on_answer;
+};
+
+/// A session, as a worker knows it: equal names of two clients are two sessions.
+struct SessionKey {
+  std::uint64_t client_id = 0;
+  std::string session_id;
+
+  auto operator<=>(const SessionKey&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14's mistake
+};
+
+/// Guarded by the mutex of its worker, but for what never changes and `over`.
+struct Request {
+  enum class Place { queued, running, ended };
+
+  Request(std::uint64_t number, std::shared_ptr<Caller> from, Call what, std::int64_t row_count, TimePoint now)
+      : id(number), caller(std::move(from)), call(std::move(what)), rows(row_count), accepted_at(now) {
+    if (call.session_id) session = SessionKey{caller->client_id(), *call.session_id};
+  }
+
+  const std::uint64_t id;
+  const std::shared_ptr<Caller> caller;
+  Call call;
+  const std::int64_t rows;
+  const TimePoint accepted_at;
+  std::optional<SessionKey> session;
+
+  /// It has its last answer. The model reads this.
+  std::atomic<bool> over{false};
+
+  Place place = Place::queued;
+
+  // Of a stream:
+  std::size_t unread_answers = 0;
+  bool giving = false;                ///< An answer is being given: the last one waits for it,
+  std::optional<Answer> last_answer;  ///< here.
+};
+
+using RequestPtr = std::shared_ptr<Request>;
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// RequestQueue: requests that wait, and who runs next with whom. It knows no thread and no clock.
+//
+// Higher priority first, then the order of acceptance; of one session only the oldest, and only when none of it runs.
+
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "remotemedia/base/clock.h"
+#include "remotemedia/base/export.h"
+#include "remotemedia/worker/request.h"
+
+namespace remotemedia::detail {
+
+/// What may run now.
+struct BatchRules {
+  std::int64_t max_rows = 0;  ///< 0: each request alone.
+  Duration delay{0};          ///< How long a batch that is not full waits.
+  bool streams_allowed = true;
+};
+
+/// Threads:  one at a time.
+class REMOTEMEDIA_API RequestQueue {
+ public:
+  void push(RequestPtr request);
+
+  /// The next one and those that run with it. Empty when nothing may run yet: at `ready_at` something may, if that is
+  /// not TimePoint::max().
+  struct Batch {
+    std::vector<RequestPtr> requests;
+    std::int64_t rows = 0;
+    TimePoint ready_at = TimePoint::max();
+  };
+
+  /// Takes it out. Its sessions are taken until end_turn().
+  Batch take(const BatchRules& rules, TimePoint now);
+
+  /// The request of the session that take() gave has ended.
+  void end_turn(const Request& request);
+
+  /// Takes out one that will not run; false if it is not there.
+  bool remove(const Request& request);
+
+  std::size_t size() const noexcept { return waiting_.size(); }
+
+ private:
+  using Rank = std::pair<std::int64_t, std::uint64_t>;  // the negative priority, then the number
+
+  struct Line {
+    std::deque<std::uint64_t> waiting;  // numbers, oldest first
+    bool running = false;
+  };
+
+  static Rank rank_of(const Request& request) noexcept { return {-std::int64_t{request.call.priority}, request.id}; }
+  bool may_run(const Request& request, const BatchRules& rules) const;
+  void take_out(std::map<Rank, RequestPtr>::iterator place, std::vector<RequestPtr>& into);
+  void leave_line(const Request& request, bool to_run);
+
+  std::map<Rank, RequestPtr> waiting_;
+  std::map<SessionKey, Line> lines_;
+};
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The instances: threads that take what may run, and run the model.
+
+#include <algorithm>
+#include <utility>
+
+#include "remotemedia/base/log.h"
+#include "remotemedia/worker/batch.h"
+#include "remotemedia/worker/worker_core.h"
+
+namespace remotemedia::detail {
+namespace {
+
+/// Beside which waking a thread counts.
+constexpr Duration kQuickRun = std::chrono::microseconds{200};
+
+/// Between two looks at the clock, and at what came otherwise.
+constexpr int kLooks = 32;
+
+std::string text_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "something that is no std::exception";
+  }
+}
+
+}  // namespace
+
+void WorkerCore::run_instance(Instance& instance, bool warms_up) {
+  std::shared_ptr<void> inside;
+  try {
+    inside = model_->enter_thread();
+  } catch (...) {
+    log(LogLevel::warning, "model '" + model_id_ + "' failed to enter a thread: " + text_of(std::current_exception()));
+  }
+  if (warms_up) warm_up();
+  while (auto work = wait_for_work(instance)) {
+    std::visit([&](auto& what) { perform(instance, what); }, *work);
+  }
+}
+
+void WorkerCore::warm_up() {
+  std::exception_ptr failed;
+  std::string unhealthy;
+  try {
+    model_->warm_up();
+    if (!model_->is_healthy()) unhealthy = "the model says so";
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  MutexLock lock(mutex_);
+  warm_ = true;
+  warm_up_error_ = failed;
+  unhealthy_because_ = unhealthy;
+  finished_.notify_all();
+}
+
+std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
+  Answers expired;
+  CallSource* source = nullptr;  // that this instance looks at
+  TimePoint looks_until = instance.usual_time <= kQuickRun ? later(instance.came_back_at, config_.spin) : TimePoint{};
+  while (true) {
+    std::optional<Work> work;
+    bool ends = false;
+    {
+      MutexLock lock(mutex_);
+      TimePoint ready_at = TimePoint::max();
+      work = next_work(instance, expired, ready_at);
+      if (work && source != nullptr) leave_source();
+      if (!work && expired.empty()) {
+        ends = ending_ && streams_.empty();
+        if (source == nullptr && source_ != nullptr && !source_is_looked_at_ && looks_until > TimePoint{}) {
+          source = source_;
+          source_is_looked_at_ = true;
+        }
+        if (!ends && source == nullptr) clock_.wait_until(work_, mutex_, ready_at);
+      }
+    }
+    give(expired);
+    if (work) return work;
+    if (source != nullptr) {
+      bool came = false;
+      for (int looks = 0; looks < kLooks && !came; ++looks) came = source->look();
+      if (!ends && (came || clock_.now() < looks_until)) continue;
+      source->end_looks();
+      source = nullptr;
+      looks_until = TimePoint{};
+      MutexLock lock(mutex_);
+      leave_source();
+    }
+    if (ends) return std::nullopt;
+  }
+}
+
+void WorkerCore::leave_source() {
+  source_is_looked_at_ = false;
+  finished_.notify_all();
+}
+
+void WorkerCore::add_source(CallSource& source) {
+  MutexLock lock(mutex_);
+  if (source_ == nullptr) source_ = &source;
+}
+
+void WorkerCore::remove_source(const CallSource& source) {
+  MutexLock lock(mutex_);
+  if (source_ != &source) return;
+  source_ = nullptr;
+  while (source_is_looked_at_) finished_.wait(mutex_);
+}
+
+std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, Answers& expired, TimePoint& ready_at) {
+  if (instance.own_stream != nullptr) {
+    if (!can_go_on(*instance.own_stream)) return std::nullopt;
+    begin_work(instance, 1, clock_.now());
+    return instance.own_stream;
+  }
+  if (auto closed = sessions_.take_closed()) return std::move(*closed);
+  if (std::exchange(health_wanted_, false)) return AskHealth{};
+  if (!instance.resumed_a_stream) {
+    if (StreamPtr stream = next_stream()) {
+      begin_work(instance, 1, clock_.now());
+      instance.resumed_a_stream = true;
+      return stream;
+    }
+  }
+  instance.resumed_a_stream = false;
+  if (auto requests = next_requests(instance, expired, ready_at)) return requests;
+  if (StreamPtr stream = next_stream()) {
+    begin_work(instance, 1, clock_.now());
+    return stream;
+  }
+  return std::nullopt;
+}
+
+std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, Answers& expired, TimePoint& ready_at) {
+  const TimePoint now = clock_.now();
+  RequestQueue::Batch batch =
+      queue_.take({max_batch_size_, config_.batch_delay, streams_.size() < config_.concurrent_streams}, now);
+  ready_at = batch.ready_at;
+  std::erase_if(batch.requests, [&](const RequestPtr& request) REMOTEMEDIA_REQUIRES(mutex_) {
+    request->place = Request::Place::running;
+    if (request->call.deadline > now) return false;
+    batch.rows -= request->rows;
+    end_early(request, Outcome::expired, too_late(), expired);
+    queue_.end_turn(*request);
+    leave_session(*request);
+    return true;
+  });
+  if (batch.requests.empty()) return std::nullopt;
+  begin_work(instance, batch.requests.size(), now);
+  if (batch.requests.front()->call.stream) return open_stream(instance, batch.requests.front());
+  statistics_.count_run(batch.rows);
+  return std::move(batch.requests);
+}
+
+void WorkerCore::begin_work(Instance& instance, std::size_t load, TimePoint now) {
+  instance.load = load;
+  instance.running_since = now;
+  attend_at(later(instance.running_since, config_.watchdog));
+  const bool all_run = std::ranges::all_of(instances_, [](const auto& each) { return each->load > 0; });
+  if (state_ == WorkerState::ready && all_run) enter(WorkerState::busy);
+}
+
+void WorkerCore::end_work(Instance& instance, TimePoint now) {
+  const Duration time = now - instance.running_since;
+  instance.came_back_at = now;
+  instance.usual_time = instance.usual_time == Duration::max() ? time : (7 * instance.usual_time + time) / 8;
+  instance.load = 0;
+  instance.reported = false;
+  if (state_ == WorkerState::busy) enter(WorkerState::ready);
+  finished_.notify_all();
+}
+
+void WorkerCore::perform(Instance& instance, Requests& requests) { run_batch(instance, requests); }
+
+void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> requests) {
+  TensorMap outputs;
+  std::vector<TensorMap> parts;
+  std::span<TensorMap> answers(&outputs, 1);
+  std::exception_ptr failed;
+  try {
+    InferenceContext context(describe(requests), allocator_for(requests));
+    outputs = infer(requests, context);
+    if (requests.size() > 1) answers = parts = split_outputs(outputs, requests);
+    keep_states(requests, context);
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (failed == nullptr) {
+      finish(instance, requests[i], {std::move(answers[i]), nullptr, true});
+    } else if (requests.size() == 1 || requests[i]->over.load()) {
+      finish(instance, requests[i], {{}, inference_failed(failed), true});
+    } else {
+      run_alone(instance, requests[i]);
+    }
+  }
+}
+
+void WorkerCore::run_alone(Instance& instance, const RequestPtr& request) {
+  {
+    MutexLock lock(mutex_);
+    statistics_.count_run(request->rows);
+  }
+  run_batch(instance, {&request, 1});
+}
+
+void WorkerCore::finish(Instance& instance, const RequestPtr& request, Answer last) {
+  request->call.inputs.clear();
+  bool unanswered = false;
+  const TimePoint now = clock_.now();
+  {
+    MutexLock lock(mutex_);
+    unanswered = end(request, last.error == nullptr ? Outcome::answered : Outcome::failed, now);
+    request->place = Request::Place::ended;
+    queue_.end_turn(*request);
+    leave_session(*request);
+    if (--instance.load == 0) end_work(instance, now);
+    work_.notify_all();
+  }
+  if (unanswered) give_last(request, std::move(last));
+}
+
+TensorMap WorkerCore::infer(std::span<const RequestPtr> requests, InferenceContext& context) {
+  std::int64_t rows = 0;
+  for (const RequestPtr& request : requests) rows += request->rows;
+  const TensorMap inputs = joined_inputs(requests);
+  TensorMap outputs = model_->infer(inputs, context);
+  check_outputs({model_id_, signature_, max_batch_size_}, outputs, rows);
+  return outputs;
+}
+
+std::vector<RequestInfo> WorkerCore::describe(std::span<const RequestPtr> requests) {
+  std::vector<RequestInfo> infos;
+  std::int64_t row = 0;
+  for (const RequestPtr& request : requests) {
+    RequestInfo& info = infos.emplace_back();
+    info.first_row = std::exchange(row, row + request->rows);
+    info.rows = request->rows;
+    info.request_id = request->id;
+    info.parameters = &request->call.parameters;
+    info.over = &request->over;
+    if (!request->session) continue;
+    info.session_id = &request->session->session_id;
+    if (!signature_.stateful) continue;
+    SessionState state;
+    {
+      MutexLock lock(mutex_);
+      state = sessions_.state(*request->session);
+    }
+    if (state == nullptr) {
+      state = std::make_shared<std::any>(model_->open_session(request->session->session_id));
+      MutexLock lock(mutex_);
+      (void)sessions_.exchange_state(*request->session, state);
+    }
+    info.state = *state;
+  }
+  return infos;
+}
+
+void WorkerCore::keep_states(std::span<const RequestPtr> requests, InferenceContext& context) {
+  if (!signature_.stateful) return;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (!requests[i]->session || requests[i]->over.load()) continue;
+    auto state = std::make_shared<std::any>(std::move(context.requests()[i].state));
+    SessionState before;
+    MutexLock lock(mutex_);
+    before = sessions_.exchange_state(*requests[i]->session, std::move(state));
+  }
+}
+
+InferenceContext::Allocate WorkerCore::allocator_for(std::span<const RequestPtr> requests) const {
+  const std::shared_ptr<Caller>& first = requests.front()->caller;
+  const bool shared = std::ranges::any_of(requests, [&](const RequestPtr& each) { return each->caller != first; });
+  if (shared) return {};
+  return [caller = first.get()](const Dims& shape, DataType dtype) { return caller->allocate(shape, dtype); };
+}
+
+std::exception_ptr WorkerCore::failed(ErrorCode code, const std::string& what, const std::exception_ptr& cause) const {
+  try {
+    std::rethrow_exception(cause);
+  } catch (const Error& error) {
+    if (error.code() == code) return cause;
+  } catch (...) {  // wrapped below
+  }
+  try {
+    try {
+      std::rethrow_exception(cause);
+    } catch (...) {
+      std::throw_with_nested(Error(code, "model '" + model_id_ + "' " + what + ": " + text_of(cause)));
+    }
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+std::exception_ptr WorkerCore::inference_failed(const std::exception_ptr& cause) const {
+  return failed(ErrorCode::inference_failed, "failed", cause);
+}
+
+void WorkerCore::perform(Instance& /*instance*/, ClosedSession& closed) {
+  try {
+    model_->close_session(closed.session_id, *closed.state);
+  } catch (...) {
+    log(LogLevel::warning, "model '" + model_id_ + "' failed to close session '" + closed.session_id +
+                               "': " + text_of(std::current_exception()));
+  }
+}
+
+void WorkerCore::perform(Instance& /*instance*/, AskHealth& /*asked*/) {
+  std::string because;
+  try {
+    if (!model_->is_healthy()) because = "the model says so";
+  } catch (...) {
+    because = "its check failed: " + text_of(std::current_exception());
+  }
+  MutexLock lock(mutex_);
+  unhealthy_because_ = because;
+}
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Transport: the ways on which a worker is reached. A room that has one gives it here; which there are, the room
+// `transports` says.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "remotemedia/base/clock.h"
+#include "remotemedia/base/export.h"
+#include "remotemedia/worker/request.h"
+#include "remotemedia/worker/worker_core.h"
+
+namespace remotemedia {
+
+/// How tensors travel between a client and its worker.
+enum class Transport : std::uint8_t { shared_memory, grpc };
+
+REMOTEMEDIA_API std::string_view to_string(Transport transport) noexcept;
+
+struct ConnectOptions {
+  /// How long connect() waits for somebody to listen, and every call that has no timeout of its own for a new
+  /// connection.
+  Duration timeout = std::chrono::seconds{5};
+
+  /// How often a call tries to connect anew after the first time, before it says worker_unavailable.
+  unsigned max_retries = 3;
+
+  /// None: shared memory where both sides share machine and user.
+  std::optional<Transport> transport = std::nullopt;
+
+  /// Asked now and then by a thread that tries to connect, between its tries: true, and what it does is cancelled. For
+  /// an interrupt. Must not throw.
+  std::function<bool()> given_up = {};
+};
+
+namespace detail {
+
+/// What a listener serves.
+///
+/// Lifetime:  `core` outlives the listener.
+struct ServedWorker {
+  WorkerCore& core;
+  std::function<WorkerInfo()> status;  ///< From any thread.
+};
+
+/// Where calls come in.
+///
+/// Threads:  any.
+class WorkerListener {
+ public:
+  WorkerListener() = default;
+  WorkerListener(const WorkerListener&) = delete;
+  WorkerListener& operator=(const WorkerListener&) = delete;
+
+  /// As stop().
+  virtual ~WorkerListener();
+
+  /// By which clients connect.
+  virtual const std::string& endpoint() const noexcept = 0;
+
+  /// Tells the clients that nothing new is accepted.
+  virtual void announce_drain() noexcept = 0;
+
+  /// Lets all clients go. Answers that were given before are on their way. Twice is once.
+  virtual void stop() noexcept = 0;
+
+  virtual std::size_t shared_memory_bytes() const noexcept = 0;
+};
+
+struct HealthReport {
+  bool healthy = true;
+  std::string reason;
+};
+
+/// What a client knows of the worker that it has reached.
+struct WorkerDescription {
+  std::string worker_id;
+  std::string model_id;
+  std::string device;
+  ModelSignature signature;
+  std::int64_t max_batch_size = 0;  ///< Rows of one call, the worker's own limit counted.
+};
+
+/// Who receives the answer of a call.
+enum class ReceivedBy : std::uint8_t {
+  caller,      ///< Whoever made the call, in receive_until(), which is called at once: the quick way.
+  connection,  ///< A thread of the connection.
+};
+
+/// A session with one worker. Once it is over, it stays so.
+///
+/// Threads:  any.
+/// Errors:   worker_unavailable once it is over, and in a forked child.
+class WorkerConnection {
+ public:
+  WorkerConnection() = default;
+  WorkerConnection(const WorkerConnection&) = delete;
+  WorkerConnection& operator=(const WorkerConnection&) = delete;
+
+  /// As close().
+  virtual ~WorkerConnection();
+
+  virtual Transport transport() const noexcept = 0;
+  virtual const WorkerDescription& worker() const noexcept = 0;
+  virtual bool is_over() const noexcept = 0;
+
+  /// Memory that the worker reads; of the heap where there is no other.
+  virtual TensorBuffer allocate(const Dims& shape, DataType dtype) = 0;
+
+  /// Sends a call and returns its number. on_answer is called on whichever thread receives, also before this returns;
+  /// never when this throws, and then the worker did not get the call.
+  virtual std::uint64_t submit(Call call, ReceivedBy receiver) = 0;
+
+  /// Nothing, where the call has ended.
+  virtual void cancel(std::uint64_t call) noexcept = 0;
+  virtual void answers_read(std::uint64_t call, std::uint32_t count) noexcept = 0;
+
+  virtual void close_session(const std::string& session_id) = 0;
+
+  /// Receives until `done` says so, which is asked after every answer, or until `deadline`; whether it did. Waiting
+  /// here is quicker than waiting elsewhere for on_answer.
+  virtual bool receive_until(const std::function<bool()>& done, TimePoint deadline) = 0;
+
+  virtual WorkerInfo status(TimePoint deadline) = 0;
+  virtual HealthReport health(TimePoint deadline) = 0;
+
+  /// Ends it; what waits is answered with worker_unavailable.
+  virtual void close() noexcept = 0;
+};
+
+/// All that begins with `scheme`, as "unix:".
+struct EndpointScheme {
+  std::string_view scheme;
+  Transport transport = Transport::shared_memory;
+
+  /// Errors:  invalid_argument for an address that makes no sense; platform::OsError, EADDRINUSE among them.
+  std::unique_ptr<WorkerListener> (*listen)(const ServedWorker& worker, const std::string& endpoint);
+
+  /// Tries once.
+  ///
+  /// Errors:  worker_unavailable if nobody is there; deadline_exceeded; protocol_error; rejected.
+  std::shared_ptr<WorkerConnection> (*connect)(const std::string& endpoint, std::span<const std::byte, 16> client_id,
+                                               TimePoint deadline);
+
+  /// Where a worker listens that was not told.
+  std::string (*default_endpoint)();
+};
+
+/// Those of this build; the first is the default. Defined in the room `transports`, which sees them all.
+REMOTEMEDIA_API std::span<const EndpointScheme> endpoint_schemes() noexcept;
+
+/// Errors:  invalid_argument that names those there are.
+REMOTEMEDIA_API const EndpointScheme& scheme_of(const std::string& endpoint);
+
+}  // namespace detail
+}  // namespace remotemedia

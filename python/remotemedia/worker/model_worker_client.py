@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls a model that another process serves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any, Literal, TypeAlias
+
+from remotemedia import _core
+from remotemedia._core import ModelSignature, TensorBuffer, WorkerInfo
+from remotemedia.core import arguments as check
+from remotemedia.core.array_like import ArrayLike
+from remotemedia.core.errors import InvalidArgument
+
+Transport: TypeAlias = Literal["auto", "shared_memory", "grpc"]
+Settle: TypeAlias = Callable[[Any, BaseException | None], object]
+
+
+class ModelWorkerClient:
+    """Calls a model that another process serves. Made with connect().
+
+    Thread-safe, with many calls under way. Tensors that it gave stay when it or the worker has gone. After fork the
+    child's copy raises WorkerUnavailable; the child may connect anew. Closed at the latest when the interpreter exits.
+    """
+
+    def __init__(self, connected: _core.ModelWorkerClient) -> None:
+        self._client = connected
+
+    @staticmethod
+    def connect(
+        endpoint: str, *, timeout: float = 5.0, max_retries: int = 3, transport: Transport = "auto"
+    ) -> ModelWorkerClient:
+        """Waits for a worker at `endpoint`.
+
+        Args:
+            endpoint: As the worker's start() returned it.
+            timeout: Seconds; also how long a call without a timeout of its own waits for a new connection.
+            max_retries: How often a call tries to connect anew after the first time.
+            transport: "auto" takes shared memory where both sides share machine and user.
+
+        Raises:
+            WorkerUnavailable: There is none within the timeout.
+            InvalidArgument: An endpoint of no known scheme, or one that this transport does not speak.
+        """
+        check.text("endpoint", endpoint)
+        check.not_negative_seconds("timeout", timeout)
+        check.size("max_retries", max_retries)
+        if transport not in ("auto", "shared_memory", "grpc"):
+            raise InvalidArgument(f"transport {transport!r} is unknown: it is 'auto', 'shared_memory' or 'grpc'")
+        return ModelWorkerClient(_core.ModelWorkerClient.connect(endpoint, timeout, min(max_retries, 1000), transport))
+
+    def infer(
+        self,
+        inputs: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        /,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        session_id: str | None = None,
+        priority: int = 0,
+        timeout: float | None = None,
+        **named: ArrayLike,
+    ) -> Any:
+        """Runs the model. Blocks without the GIL, and Ctrl-C ends it, in the worker too.
+
+        With max_batch_size > 0 inputs carry a batch dimension in front. Arrays must have the signature's dtype; Python
+        numbers and lists take it. What lies in allocate()'s memory is not copied, anything else once.
+
+        Args:
+            inputs: One array for a model of one input, otherwise a mapping; or none, and keywords.
+            parameters: str, int, float and bool by name, for the model.
+            session_id: Names a session of this client.
+            priority: Higher runs first.
+            timeout: Seconds, after which the call is over, here and in the worker.
+            **named: Inputs by name.
+
+        Returns:
+            A TensorBuffer of a model of one output, otherwise a dict of them.
+
+        Raises:
+            InvalidTensor: The inputs are not those of the signature; the message says both.
+            InferenceFailed: The model raised; the text has its traceback.
+            Rejected: A limit is reached; the message says which.
+            DeadlineExceeded: The timeout passed.
+            WorkerUnavailable: The worker has died, or none can be reached.
+        """
+        return self._client.infer(inputs, named, parameters, session_id, priority, timeout)
+
+    def infer_future(self, inputs: Any = None, /, **options: Any) -> Future[Any]:
+        """infer() without waiting. cancel() cancels in the worker too: a call that waits there never runs.
+
+        Args:
+            inputs: As infer().
+            **options: As infer().
+        """
+        future = _InferenceFuture()
+        future.call = self._submit(future.settle, inputs, **options)
+        return future
+
+    async def infer_async(self, inputs: Any = None, /, **options: Any) -> Any:
+        """infer() for an event loop. Cancelling the task cancels the call, also in the worker's queue.
+
+        Args:
+            inputs: As infer().
+            **options: As infer().
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def settle(outputs: Any, error: BaseException | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+                loop.call_soon_threadsafe(_settle, answer, outputs, error)
+
+        if self._client.is_connected():
+            call = self._submit(settle, inputs, **options)
+        else:  # the loop must not wait for a connection
+            submitting = asyncio.ensure_future(asyncio.to_thread(self._submit, settle, inputs, **options))
+            try:
+                call = await asyncio.shield(submitting)
+            except asyncio.CancelledError:
+                submitting.add_done_callback(_cancel)
+                raise
+        try:
+            return await answer
+        finally:
+            if answer.cancelled():
+                call.cancel()
+
+    def infer_stream(self, inputs: Any = None, /, **options: Any) -> Iterator[Any]:
+        """The answers to one request, one after the other. Closing the iterator, or dropping it, cancels.
+
+        Args:
+            inputs: As infer().
+            **options: As infer().
+        """
+        return self._stream(inputs, **options)
+
+    def infer_stream_async(self, inputs: Any = None, /, **options: Any) -> AsyncIterator[Any]:
+        """infer_stream() for an event loop. Cancelling the task that waits cancels the request.
+
+        Args:
+            inputs: As infer().
+            **options: As infer().
+        """
+        return _AsyncAnswers(self._stream(inputs, **options))
+
+    def allocate(self, shape: Any, dtype: Any = "float32") -> TensorBuffer:
+        """Writable memory that the worker can read: fill it in place, then infer without a copy.
+
+        Args:
+            shape: An int or a sequence of them.
+            dtype: Of the elements, which are not initialised.
+        """
+        return self._client.allocate(shape, dtype)
+
+    def close_session(self, session_id: str) -> None:
+        """Ends a session of this client: its state goes when its last call is answered."""
+        self._client.close_session(session_id)
+
+    def health_check(self) -> bool:
+        """The model's own word; False also when no worker can be reached."""
+        return self._client.health_check()
+
+    def status(self) -> WorkerInfo:
+        """The worker's own word.
+
+        Raises:
+            WorkerUnavailable: None can be reached.
+        """
+        return self._client.status()
+
+    def signature(self) -> ModelSignature:
+        """As the worker said when it was reached last."""
+        return self._client.signature()
+
+    @property
+    def transport(self) -> Literal["shared_memory", "grpc"]:
+        """How tensors travel."""
+        return self._client.transport()
+
+    def close(self) -> None:
+        """Ends what is under way with WorkerUnavailable. Twice is once."""
+        self._client.close()
+
+    def __enter__(self) -> ModelWorkerClient:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _submit(
+        self,
+        settle: Settle,
+        inputs: Any = None,
+        /,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        session_id: str | None = None,
+        priority: int = 0,
+        timeout: float | None = None,
+        **named: ArrayLike,
+    ) -> _core.PendingCall:
+        return self._client.submit(settle, inputs, named, parameters, session_id, priority, timeout)
+
+    def _stream(
+        self,
+        inputs: Any = None,
+        /,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        session_id: str | None = None,
+        priority: int = 0,
+        timeout: float | None = None,
+        **named: ArrayLike,
+    ) -> _core.InferenceStream:
+        return self._client.infer_stream(inputs, named, parameters, session_id, priority, timeout)
+
+
+class _InferenceFuture(Future[Any]):
+    call: _core.PendingCall
+
+    def settle(self, outputs: Any, error: BaseException | None) -> None:
+        if not self.set_running_or_notify_cancel():
+            return
+        if error is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(outputs)
+
+    def cancel(self) -> bool:
+        cancelled = super().cancel()
+        if cancelled:
+            self.call.cancel()
+        return cancelled
+
+
+def _settle(answer: asyncio.Future[Any], outputs: Any, error: BaseException | None) -> None:
+    if answer.done():
+        return
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(outputs)
+
+
+def _cancel(submitting: asyncio.Task[_core.PendingCall]) -> None:
+    if not submitting.cancelled() and submitting.exception() is None:
+        submitting.result().cancel()
+
+
+class _AsyncAnswers:
+    """The answers of a stream on an event loop."""
+
+    def __init__(self, stream: _core.InferenceStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        loop = asyncio.get_running_loop()
+        readable: asyncio.Future[None] = loop.create_future()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+                loop.call_soon_threadsafe(_settle, readable, None, None)
+
+        self._stream.when_readable(tell)
+        try:
+            await readable
+        except asyncio.CancelledError:
+            self._stream.close()
+            raise
+        try:
+            return next(self._stream)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        """Cancels it."""
+        self._stream.close()

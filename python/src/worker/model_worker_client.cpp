@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What remotemedia/worker/model_worker_client.py calls with. Nothing here keeps the GIL while it may wait.
+
+#include "remotemedia/worker/model_worker_client.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "../bindings.h"
+#include "../exit_list.h"
+#include "../gil.h"
+#include "../gil_object.h"
+#include "../seconds.h"
+#include "../tensor/data_type.h"
+#include "../tensor/py_tensor.h"
+#include "calls.h"
+#include "left_alone.h"
+#include "remotemedia/base/error.h"
+#include "remotemedia/memory/fork_generation.h"
+#include "waiting.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace remotemedia::python {
+namespace {
+
+/// Closed at the latest when the interpreter exits.
+class PyClient {
+ public:
+  explicit PyClient(ModelWorkerClient client) : client_(std::make_shared<ModelWorkerClient>(std::move(client))) {
+    exit_place_.emplace(ExitTurn::calls, [client = client_, born = born_] {
+      if (born == fork_generation()) client->close();
+    });
+  }
+  PyClient(const PyClient&) = delete;
+  PyClient& operator=(const PyClient&) = delete;
+  ~PyClient() {
+    if (born_ != fork_generation()) {
+      left_alone(std::move(client_));
+      return;
+    }
+    exit_place_.reset();
+    const NoGil others_go_on;
+    client_.reset();
+  }
+
+  /// Kept by whoever uses it without the GIL.
+  ///
+  /// Errors:  worker_unavailable in a forked child.
+  std::shared_ptr<ModelWorkerClient> get() const {
+    if (born_ != fork_generation()) {
+      throw Error(ErrorCode::worker_unavailable, "this client is the parent's: a forked child connects anew");
+    }
+    return client_;
+  }
+
+ private:
+  std::uint64_t born_ = fork_generation();
+  std::shared_ptr<ModelWorkerClient> client_;
+  std::optional<ExitPlace> exit_place_;
+};
+
+/// A call whose answer goes to a function.
+class PyPendingCall {
+ public:
+  explicit PyPendingCall(InferenceFuture call) noexcept : call_(std::move(call)) {}
+
+  void cancel() {
+    InferenceFuture call = call_;
+    const NoGil others_go_on;
+    call.cancel();
+  }
+
+ private:
+  InferenceFuture call_;
+};
+
+/// Answers one after the other. All of it with the GIL, but for the waiting.
+class PyStream {
+ public:
+  PyStream(InferenceStream stream, bool one_output) noexcept
+      : stream_(std::make_shared<InferenceStream>(std::move(stream))), one_output_(one_output) {}
+  PyStream(PyStream&&) noexcept = default;
+  PyStream(const PyStream&) = delete;
+  PyStream& operator=(const PyStream&) = delete;
+  PyStream& operator=(PyStream&&) = delete;
+  ~PyStream() {
+    if (stream_ == nullptr) return;
+    const NoGil others_go_on;
+    stream_.reset();
+  }
+
+  /// Errors:  ValueError while another thread waits for the next answer; StopIteration at the end.
+  nb::object next() {
+    if (waits_) throw nb::value_error("another thread waits for the next answer of this stream");
+    if (over_) throw nb::stop_iteration();
+    const std::shared_ptr<InferenceStream> stream = stream_;
+    const Waits waits(*this);
+    wait_in_slices([&](TimePoint deadline) { return stream->wait_until(deadline); }, [&] { stream->cancel(); });
+    std::optional<TensorMap> outputs;
+    {
+      const NoGil others_go_on;
+      outputs = stream->next();
+    }
+    if (closed_ || !outputs) throw nb::stop_iteration();
+    waits.goes_on();
+    return answer_object(*outputs, one_output_);
+  }
+
+  /// Calls `readable` once, when next() will not wait.
+  void when_readable(nb::object readable) {
+    auto call = any_thread_callback(std::move(readable));
+    const std::shared_ptr<InferenceStream> stream = stream_;
+    const NoGil others_go_on;
+    stream->when_readable(std::move(call));
+  }
+
+  void close() {
+    over_ = closed_ = true;
+    const std::shared_ptr<InferenceStream> stream = stream_;
+    const NoGil others_go_on;
+    stream->cancel();
+  }
+
+ private:
+  /// It is over after next(), unless that says otherwise.
+  class Waits {
+   public:
+    explicit Waits(PyStream& stream) noexcept : stream_(stream) {
+      stream_.waits_ = true;
+      stream_.over_ = true;
+    }
+    Waits(const Waits&) = delete;
+    Waits& operator=(const Waits&) = delete;
+    ~Waits() { stream_.waits_ = false; }
+    void goes_on() const noexcept { stream_.over_ = false; }
+
+   private:
+    PyStream& stream_;
+  };
+
+  std::shared_ptr<InferenceStream> stream_;
+  bool one_output_;
+  bool waits_ = false;
+  bool over_ = false;
+  bool closed_ = false;
+};
+
+/// Whether the interpreter wants this thread to stop, and has raised why.
+bool given_up() {
+  const AnyThreadGil gil;
+  return gil && (is_left_over() || PyErr_CheckSignals() != 0);
+}
+
+/// What `call` gives without the GIL; what a signal handler raised meanwhile goes before errors.
+template <class Call>
+auto without_gil(const Call& call) {
+  try {
+    const NoGil others_go_on;
+    return call();
+  } catch (const Error&) {
+    if (PyErr_Occurred() != nullptr) throw nb::python_error();
+    throw;
+  }
+}
+
+std::unique_ptr<PyClient> connect(const std::string& endpoint, double timeout, unsigned max_retries,
+                                  const std::string& transport) {
+  ConnectOptions options;
+  options.timeout = duration_of("timeout", timeout);
+  options.max_retries = max_retries;
+  if (transport == "shared_memory") options.transport = Transport::shared_memory;
+  if (transport == "grpc") options.transport = Transport::grpc;
+  options.given_up = &given_up;
+  return std::make_unique<PyClient>(without_gil([&] { return ModelWorkerClient::connect(endpoint, options); }));
+}
+
+nb::object infer(const PyClient& self, nb::handle inputs, nb::handle named, nb::handle parameters,
+                 nb::handle session_id, nb::handle priority, nb::handle timeout) {
+  const auto client = self.get();
+  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout);
+  InferenceFuture answer = without_gil([&] { return client->infer_waiting(call.inputs, call.options); });
+  wait_in_slices([&](TimePoint deadline) { return answer.wait_until(deadline); }, [&] { answer.cancel(); });
+  return answer_object(answer.get(), call.one_output);
+}
+
+PyPendingCall submit(const PyClient& self, nb::object done, nb::handle inputs, nb::handle named, nb::handle parameters,
+                     nb::handle session_id, nb::handle priority, nb::handle timeout) {
+  const auto client = self.get();
+  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout);
+  auto answer = any_thread_answer(std::move(done), call.one_output);
+  return without_gil([&] { return PyPendingCall(client->infer_async(call.inputs, call.options, std::move(answer))); });
+}
+
+std::unique_ptr<PyStream> infer_stream(const PyClient& self, nb::handle inputs, nb::handle named, nb::handle parameters,
+                                       nb::handle session_id, nb::handle priority, nb::handle timeout) {
+  const auto client = self.get();
+  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout);
+  return without_gil(
+      [&] { return std::make_unique<PyStream>(client->infer_stream(call.inputs, call.options), call.one_output); });
+}
+
+PyTensor allocate(const PyClient& self, nb::handle shape, nb::handle dtype) {
+  const auto client = self.get();
+  const Dims extents = dims_of(shape);
+  const DataType type = data_type_of(dtype);
+  return without_gil([&] { return PyTensor(client->allocate(extents, type)); });
+}
+
+/// What is asked of the client itself, without the GIL.
+template <class Ask>
+auto ask(Ask question) {
+  return [question](const PyClient& self) {
+    const auto client = self.get();
+    return without_gil([&] { return question(*client); });
+  };
+}
+
+constexpr const char* kOptions =
+    "inputs: object, named: dict[str, typing.Any], parameters: collections.abc.Mapping[str, typing.Any] | None, "
+    "session_id: str | None, priority: int, timeout: float | None";
+
+std::string signature(const std::string& name, const std::string& before, const std::string& result) {
+  return "def " + name + "(self, " + before + kOptions + ") -> " + result;
+}
+
+}  // namespace
+
+void bind_model_worker_client(nb::module_& m) {
+  static const std::string infer_signature = signature("infer", "", "typing.Any");
+  static const std::string stream_signature = signature("infer_stream", "", "InferenceStream");
+  static const std::string submit_signature = signature(
+      "submit", "done: collections.abc.Callable[[typing.Any, BaseException | None], object], ", "PendingCall");
+
+  nb::class_<PyPendingCall>(m, "PendingCall", "A call whose answer goes to a function.")
+      .def("cancel", &PyPendingCall::cancel, "In the worker too.");
+
+  nb::class_<PyStream>(m, "InferenceStream", nb::is_weak_referenceable(),
+                       "Many answers to one request. Closed, or dropped, it cancels it.")
+      .def(
+          "__iter__", [](nb::object self) { return self; }, nb::sig("def __iter__(self) -> InferenceStream"))
+      .def("__next__", &PyStream::next, nb::sig("def __next__(self) -> typing.Any"))
+      .def("when_readable", &PyStream::when_readable, "readable"_a,
+           "Calls readable once, on any thread, when the next answer can be had without waiting.",
+           nb::sig("def when_readable(self, readable: collections.abc.Callable[[], object]) -> None"))
+      .def("close", &PyStream::close, "Cancels it, in the worker too. Twice is once.")
+      .def(
+          "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> InferenceStream"))
+      .def(
+          "__exit__", [](PyStream& self, const nb::args&) { self.close(); },
+          nb::sig("def __exit__(self, *error: object) -> None"));
+
+  nb::class_<PyClient>(m, "ModelWorkerClient", nb::is_weak_referenceable())
+      .def_static("connect", &connect, "endpoint"_a, "timeout"_a, "max_retries"_a, "transport"_a)
+      .def("infer", &infer, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(), "priority"_a,
+           "timeout"_a.none(), nb::sig(infer_signature.c_str()))
+      .def("submit", &submit, "done"_a, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),
+           "priority"_a, "timeout"_a.none(), "Calls done(outputs, None) or done(None, error), on whichever thread.",
+           nb::sig(submit_signature.c_str()))
+      .def("infer_stream", &infer_stream, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),
+           "priority"_a, "timeout"_a.none(), nb::sig(stream_signature.c_str()))
+      .def("allocate", &allocate, "shape"_a, "dtype"_a.none(),
+           nb::sig("def allocate(self, shape: collections.abc.Sequence[int] | int, dtype: typing.Any) -> TensorBuffer"))
+      .def(
+          "close_session",
+          [](const PyClient& self, const std::string& session_id) {
+            const auto client = self.get();
+            const NoGil others_go_on;
+            client->close_session(session_id);
+          },
+          "session_id"_a)
+      .def("is_connected", ask([](ModelWorkerClient& client) { return client.is_connected(); }))
+      .def("health_check", ask([](ModelWorkerClient& client) { return client.health_check(); }))
+      .def("status", ask([](ModelWorkerClient& client) { return client.status(); }))
+      .def("signature", ask([](ModelWorkerClient& client) { return client.signature(); }))
+      .def("model_id", ask([](ModelWorkerClient& client) { return client.model_id(); }))
+      .def("transport", ask([](ModelWorkerClient& client) { return std::string(to_string(client.transport())); }),
+           nb::sig("def transport(self) -> typing.Literal['shared_memory', 'grpc']"))
+      .def("close", ask([](ModelWorkerClient& client) { client.close(); }));
+}
+
+}  // namespace remotemedia::python

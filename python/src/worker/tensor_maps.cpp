@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tensor_maps.h"
+
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "../tensor/data_type.h"
+#include "../tensor/numpy_protocol.h"
+#include "../tensor/py_tensor.h"
+#include "remotemedia/base/error.h"
+
+namespace nb = nanobind;
+
+namespace remotemedia::python {
+namespace {
+
+nb::str str_of(std::string_view text) { return nb::str(text.data(), text.size()); }
+
+// A function of remotemedia/core/array_like.py.
+nb::object function(const char* name) { return nb::module_::import_("remotemedia.core.array_like").attr(name); }
+
+nb::handle ndarray_type() {
+  static const nb::handle type = nb::object(nb::module_::import_("numpy").attr("ndarray")).release();
+  return type;
+}
+
+bool has_no_dtype(nb::handle value) {
+  PyObject* const it = value.ptr();
+  return PyFloat_CheckExact(it) != 0 || PyLong_CheckExact(it) != 0 || PyBool_Check(it) != 0 ||
+         PyList_CheckExact(it) != 0 || PyTuple_CheckExact(it) != 0 || PyComplex_CheckExact(it) != 0;
+}
+
+TensorBuffer tensor_of(nb::handle value, const TensorSpec* spec, const std::string& called) {
+  if (nb::isinstance<PyTensor>(value)) return PyTensor::of(value);
+  if (value.type().is(ndarray_type())) {
+    try {
+      return from_numpy(value, true);
+    } catch (const Error&) {  // the long way copies what it can, or says more
+    }
+  }
+  const nb::object made = spec != nullptr && has_no_dtype(value)
+                              ? function("as_tensor_of_dtype")(value, data_type_object(spec->dtype), str_of(called))
+                              : function("as_tensor")(value, nb::arg("name") = str_of(called));
+  return PyTensor::of(made);
+}
+
+void check_on_host(const TensorBuffer& tensor, const std::string& called) {
+  if (!tensor || is_host(tensor.device().type)) return;
+  throw Error(ErrorCode::invalid_tensor, called + " lies on " + to_string(tensor.device()) +
+                                             ", which no other process can read: tensor.cpu() copies it");
+}
+
+}  // namespace
+
+TensorMap tensors_of(nb::handle mapping, const std::vector<TensorSpec>& specs, std::string_view role) {
+  const nb::object named = PyDict_Check(mapping.ptr()) != 0 ? nb::borrow(mapping) : function("as_dict")(mapping);
+  TensorMap tensors;
+  for (auto [key, value] : nb::borrow<nb::dict>(named)) {
+    if (PyUnicode_Check(key.ptr()) == 0) {
+      throw nb::type_error(("the name of an " + std::string(role) + " must be a str, not " + class_name(key)).c_str());
+    }
+    auto name = nb::cast<std::string>(key);
+    const auto spec = std::ranges::find(specs, name, &TensorSpec::name);
+    const std::string called = std::string(role) + " '" + name + "'";
+    TensorBuffer tensor = tensor_of(value, spec != specs.end() ? &*spec : nullptr, called);
+    check_on_host(tensor, called);
+    tensors.emplace(std::move(name), std::move(tensor));
+  }
+  return tensors;
+}
+
+nb::dict arrays_of(const TensorMap& tensors) {
+  nb::dict arrays;
+  for (const auto& [name, tensor] : tensors) arrays[str_of(name)] = to_numpy(tensor_object(tensor.as_read_only()));
+  return arrays;
+}
+
+nb::dict dict_of(const TensorMap& tensors) {
+  nb::dict named;
+  for (const auto& [name, tensor] : tensors) named[str_of(name)] = tensor_object(tensor);
+  return named;
+}
+
+}  // namespace remotemedia::python

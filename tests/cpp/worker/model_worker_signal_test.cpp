@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "worker/served_endpoint.h"
+
+namespace remotemedia::testing {
+namespace {
+
+class ModelWorkerSignalTest : public EndpointTest {
+ protected:
+  /// With one call that runs until model_->let_go(). A program that a shell runs in the background ignores SIGINT.
+  void serve_a_call() {
+    for (const int signal : {SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
+    make();
+    serves_ = std::thread([&] { worker_->serve({kEndpoint}); });
+    wait_until([&] { return worker_->status().status == WorkerState::ready; });
+    client_.emplace(connect());
+    model_->hold();
+    call_ = client_->infer_future(inputs({1}));
+    model_->entered.wait_for(1);
+  }
+  void wait_until_it_drains() {
+    wait_until([&] { return worker_->status().status == WorkerState::stopping; });
+  }
+
+  std::thread serves_;
+  std::optional<ModelWorkerClient> client_;
+  InferenceFuture call_;
+};
+
+TEST_F(ModelWorkerSignalTest, OneDrains) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    serve_a_call();
+    raise(signal);
+    wait_until_it_drains();
+    EXPECT_EQ(code_thrown([&] { client_->infer(inputs({2})); }), ErrorCode::rejected);
+    model_->let_go();
+    EXPECT_EQ(outputs(call_.get()), std::vector<std::int64_t>{2});
+    serves_.join();
+    EXPECT_EQ(worker_->status().status, WorkerState::terminated);
+    model_ = nullptr;
+  }
+}
+
+TEST_F(ModelWorkerSignalTest, ASecondStopsAtOnce) {
+  serve_a_call();
+  raise(SIGTERM);
+  wait_until_it_drains();
+  EXPECT_FALSE(call_.ready());
+  raise(SIGTERM);
+  EXPECT_EQ(code_thrown([&] { call_.get(); }), ErrorCode::worker_unavailable);
+  model_->let_go();
+  serves_.join();
+  EXPECT_EQ(worker_->status().status, WorkerState::terminated);
+}
+
+}  // namespace
+}  // namespace remotemedia::testing
