@@ -7,6 +7,7 @@ import gc
 import resource
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 import remotemedia as rm
-from tests.python.core.gated_load import Events, Model
+from tests.python.core.gated_load import SECONDS, Events, Model
 
 PROCESS = ctypes.CDLL(None)
 if hasattr(PROCESS, "__sanitizer_get_current_allocated_bytes"):
@@ -31,6 +32,14 @@ def clean() -> Iterator[None]:
 
 def count_threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
+
+
+def wait_for_threads(expected: int) -> None:
+    """The kernel lists a thread a moment longer than it takes to join it."""
+    deadline = time.monotonic() + SECONDS
+    while (running := count_threads()) != expected:
+        assert time.monotonic() < deadline, f"{running} threads, expected {expected}"
+        time.sleep(0.001)
 
 
 class Node:
@@ -55,7 +64,7 @@ def test_a_registry_in_a_cycle_is_collected_with_its_thread() -> None:
     gc.collect()
     assert reference() is None
     assert model() is None
-    assert count_threads() == before
+    wait_for_threads(before)
 
 
 def test_a_listener_that_refers_to_its_registry_is_collected() -> None:
@@ -278,7 +287,7 @@ def test_a_thousand_loads_and_evictions_leave_nothing() -> None:
     assert [sys.getrefcount(value) for value in watched] == counts
     assert len(gc.get_objects()) - objects < 100
     assert memory_kib() - memory < 4096  # one of 2000 models of 100 kB leaks 200 MB
-    assert count_threads() == running
+    wait_for_threads(running)
 
 
 def test_registries_leave_nothing() -> None:
@@ -298,4 +307,4 @@ def test_registries_leave_nothing() -> None:
         use()
     gc.collect()
     assert len(gc.get_objects()) - objects < 50
-    assert count_threads() == running
+    wait_for_threads(running)
