@@ -72,6 +72,7 @@ ChannelServer::ChannelServer(const ServedWorker& worker, const std::string& endp
       allocator_(allocator_config(worker.core.config())) {
   listener_.set(platform::ChannelListener::listen(path));
   doorbell_.set(platform::Doorbell::create());
+  instance_bell_.set(platform::Doorbell::create());
   beside_ = std::make_unique<WorkThread>();
   poller_ = std::thread([this] { run(); });
   worker_.core.add_source(*this);
@@ -141,6 +142,55 @@ bool ChannelServer::look() noexcept {
   return serve_rings();
 }
 
+bool ChannelServer::wait() noexcept {
+  bool poller_rests = false;
+  try {
+    std::vector<platform::NativeHandle> handles{instance_bell_->wait_handle()};
+    std::vector<std::shared_ptr<SessionRings>> rings;
+    bool may_sleep = true;
+    {
+      MutexLock lock(serving_);
+      for (const std::shared_ptr<ServerSession>& session : sessions_) {
+        if (session->is_waiting()) return false;
+        if (session->rings() == nullptr) continue;
+        rings.push_back(session->rings());
+        handles.push_back(rings.back()->wait_handle());
+        may_sleep = rings.back()->begin_sleep() && may_sleep;
+      }
+      waits_ = true;
+      looks_ = true;
+    }
+    const std::vector<std::size_t> ready =
+        platform::wait_for_any(handles, may_sleep ? TimePoint::max() : TimePoint{});
+    MutexLock lock(serving_);
+    auto next = ready.begin();
+    if (next != ready.end() && *next == 0) {
+      (void)instance_bell_->wait(TimePoint{});
+      ++next;
+    }
+    for (std::size_t i = 0; i < rings.size(); ++i) {
+      const bool rung = next != ready.end() && *next == i + 1;
+      if (rung) ++next;
+      rings[i]->end_sleep(rung);
+    }
+    waits_ = false;
+    looked_.store(looked_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    serve_rings();
+    poller_rests = std::exchange(poller_rests_, false);
+  } catch (const std::exception&) {
+    waits_ = false;
+    return false;
+  }
+  if (poller_rests) doorbell_->ring();  // this instance may run its model for long
+  return true;
+}
+
+void ChannelServer::end_wait() noexcept { instance_bell_->ring(); }
+
+void ChannelServer::rings_made() noexcept {
+  if (waits_) instance_bell_->ring();
+}
+
 void ChannelServer::end_looks() noexcept {
   looks_ = false;
   doorbell_->ring();
@@ -162,8 +212,8 @@ void ChannelServer::run() noexcept {
   while (!ending_) {
     try {
       const TimePoint now = monotonic_clock().now();
-      if (instance_looks(now)) {
-        look_at_sockets(later(now, kRetryTime), Bells::unheard);
+      if (waits_ || instance_looks(now)) {
+        look_at_sockets(Look::beside_an_instance);
         continue;
       }
       bool served = false;
@@ -173,10 +223,10 @@ void ChannelServer::run() noexcept {
       }
       if (served) last_call = now;
       if (now - last_call >= spin) {
-        sleep();
+        look_at_sockets(Look::asleep);
         last_look = monotonic_clock().now();
       } else if (now - last_look >= kLookTime) {
-        look_at_sockets(TimePoint{}, Bells::unheard);
+        look_at_sockets(Look::at_once);
         last_look = now;
       } else if (!served) {
         std::this_thread::yield();
@@ -221,19 +271,6 @@ void ChannelServer::forget_ended() {
   std::erase_if(processes_, [](const auto& known) { return known.second.expired(); });
 }
 
-void ChannelServer::sleep() {
-  TimePoint wake{};
-  {
-    MutexLock lock(serving_);
-    bool may_sleep = true;
-    for (const std::shared_ptr<ServerSession>& session : sessions_) may_sleep = session->begin_sleep() && may_sleep;
-    if (may_sleep) wake = next_wake(monotonic_clock().now());
-  }
-  look_at_sockets(wake, Bells::heard);
-  MutexLock lock(serving_);
-  for (const std::shared_ptr<ServerSession>& session : sessions_) session->end_sleep();
-}
-
 TimePoint ChannelServer::next_wake(TimePoint now) const {
   TimePoint wake = accept_from_ > now ? accept_from_ : TimePoint::max();
   if (const auto lease = worker_.core.config().output_lease; lease && !sessions_.empty()) {
@@ -245,24 +282,45 @@ TimePoint ChannelServer::next_wake(TimePoint now) const {
   return wake;
 }
 
-void ChannelServer::look_at_sockets(TimePoint deadline, Bells bells) {
+/// Until when. An instance may have gone to sleep at the rings since `look` was chosen: then they are its own.
+TimePoint ChannelServer::begin_look(Look& look, TimePoint now) {
+  if (look == Look::at_once) return TimePoint{};
+  if (look == Look::beside_an_instance && !waits_) return later(now, kRetryTime);
+  poller_rests_ = true;
+  if (waits_) {
+    look = Look::beside_an_instance;
+    return next_wake(now);
+  }
+  bool may_sleep = true;
+  for (const std::shared_ptr<ServerSession>& session : sessions_) may_sleep = session->begin_sleep() && may_sleep;
+  return may_sleep ? next_wake(now) : TimePoint{};
+}
+
+void ChannelServer::look_at_sockets(Look look) {
   std::vector<platform::NativeHandle> handles{doorbell_->wait_handle()};
   std::vector<std::size_t> begins;
   Sessions sessions;  // while the system looks at their handles
   bool accepts = false;
+  TimePoint deadline;
   {
     MutexLock lock(serving_);
+    const TimePoint now = monotonic_clock().now();
+    deadline = begin_look(look, now);
     sessions = sessions_;
-    accepts = sessions.size() < kMostSessions && monotonic_clock().now() >= accept_from_;
+    accepts = sessions.size() < kMostSessions && now >= accept_from_;
     if (accepts) handles.push_back(listener_->wait_handle());
     for (const std::shared_ptr<ServerSession>& session : sessions) {
       begins.push_back(handles.size());
-      session->append_wait_handles(handles, bells == Bells::heard);
+      session->append_wait_handles(handles, look == Look::asleep);
     }
   }
   begins.push_back(handles.size());
   const std::vector<std::size_t> ready = platform::wait_for_any(handles, deadline);
   MutexLock lock(serving_);
+  poller_rests_ = false;
+  if (look == Look::asleep && !waits_) {
+    for (const std::shared_ptr<ServerSession>& session : sessions_) session->end_sleep();
+  }
   if (!ready.empty() && ready.front() == 0) {
     (void)doorbell_->wait(TimePoint{});
     do_posted();
@@ -366,7 +424,7 @@ void ChannelServer::end_all() noexcept {
   };
   try {
     while (last_words_wait() && monotonic_clock().now() < until) {
-      look_at_sockets(later(monotonic_clock().now(), kRetryTime), Bells::unheard);
+      look_at_sockets(Look::beside_an_instance);
     }
   } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): they see the end
   }

@@ -56,18 +56,23 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   void run_beside(std::function<void()> work) override;
   void run_on_poller(std::function<void()> work) override;
   void wake_poller() noexcept override;
+  void rings_made() noexcept override;
 
   bool look() noexcept override;
+  bool wait() noexcept override;
+  void end_wait() noexcept override;
   void end_looks() noexcept override;
 
   void run() noexcept;
   bool instance_looks(TimePoint now) noexcept;
   bool serve_rings() REMOTEMEDIA_REQUIRES(serving_);
-  enum class Bells { heard, unheard };  ///< Those of the rings.
-  void look_at_sockets(TimePoint deadline, Bells bells);
+  /// How long the poller looks at the sockets: not at all; until something comes, the bells of the rings included; or
+  /// for as long as it need not look after an instance that has the rings.
+  enum class Look { at_once, asleep, beside_an_instance };
+  void look_at_sockets(Look look);
+  TimePoint begin_look(Look& look, TimePoint now) REMOTEMEDIA_REQUIRES(serving_);
   void serve_ready(const Sessions& sessions, const std::vector<std::size_t>& begins,
                    const std::vector<std::size_t>& ready) REMOTEMEDIA_REQUIRES(serving_);
-  void sleep();
   void accept_some() REMOTEMEDIA_REQUIRES(serving_);
   void accept(platform::DescriptorChannel channel) REMOTEMEDIA_REQUIRES(serving_);
   std::shared_ptr<ClientProcess> process_of(std::int64_t process) REMOTEMEDIA_REQUIRES(serving_);
@@ -89,7 +94,9 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   std::atomic<bool> ending_{false};
   std::atomic<std::size_t> input_bytes_{0};
 
-  // An instance of the worker that looks at the rings.
+  // An instance of the worker that looks at the rings, or sleeps there and hears their bells.
+  NotInherited<platform::Doorbell> instance_bell_;
+  std::atomic<bool> waits_{false};  // set with `serving_` held
   std::atomic<bool> looks_{false};
   std::atomic<std::uint64_t> looked_{0};  // so many times
   std::uint64_t looked_before_ = 0;       // when the poller asked last,
@@ -98,6 +105,7 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   /// Held by whoever serves sessions: the poller, or an instance.
   Mutex serving_;
   Sessions sessions_ REMOTEMEDIA_GUARDED_BY(serving_);
+  bool poller_rests_ REMOTEMEDIA_GUARDED_BY(serving_) = false;  ///< It is to be told when an instance has woken.
   std::uint64_t last_session_ REMOTEMEDIA_GUARDED_BY(serving_) = 0;
   std::map<std::int64_t, std::weak_ptr<ClientProcess>> processes_ REMOTEMEDIA_GUARDED_BY(serving_);
   TimePoint accept_from_ REMOTEMEDIA_GUARDED_BY(serving_);

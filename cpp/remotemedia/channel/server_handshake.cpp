@@ -118,6 +118,7 @@ void ServerSession::make_rings(std::uint32_t depth, WelcomeMessage& welcome, Pac
   rings_ = std::make_shared<SessionRings>(behind_header(*ours), behind_header(*clients), depth, std::move(bell),
                                           std::move(clients_bell));
   outbox_->use(rings_);
+  host_.rings_made();
 }
 
 SegmentGrant ServerSession::grant_of(SegmentRole role, const Segment& segment, platform::Access access,

@@ -55,6 +55,9 @@ class SessionHost {
   /// The poller has something to send again.
   virtual void wake_poller() noexcept = 0;
 
+  /// A session has its rings now.
+  virtual void rings_made() noexcept = 0;
+
  protected:
   ~SessionHost() = default;
 };
@@ -93,6 +96,9 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   void end_sleep() noexcept {
     if (rings_ != nullptr) rings_->end_sleep();
   }
+
+  /// Null before they are made, and when it is over.
+  const std::shared_ptr<SessionRings>& rings() const noexcept { return rings_; }
 
   /// Tells the client, if it can be told.
   void announce_drain() noexcept;

@@ -55,8 +55,9 @@ bool SessionRings::begin_sleep() noexcept {
   return false;
 }
 
-void SessionRings::end_sleep() noexcept {
+void SessionRings::end_sleep(bool rung) noexcept {
   store(sleeping_, 0);
+  if (!rung) return;
   try {
     (void)own_bell_->wait(TimePoint{});
   } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): it stays rung, and is taken the next time

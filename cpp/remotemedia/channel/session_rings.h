@@ -47,7 +47,9 @@ class SessionRings {
 
   /// Says that this side is about to sleep. False when there is something to receive: it must not sleep then.
   bool begin_sleep() noexcept;
-  void end_sleep() noexcept;
+
+  /// `rung`: its bell may have been rung. One that is rung and not heard ends the next sleep early.
+  void end_sleep(bool rung = true) noexcept;
 
   /// Ready when the peer has rung.
   platform::NativeHandle wait_handle() noexcept { return own_bell_->wait_handle(); }

@@ -25,7 +25,7 @@ RequestPtr WorkerCore::submit(const std::shared_ptr<Caller>& caller, Call call) 
     attend_at(request->call.deadline);
   }
   queue_.push(request);
-  work_.notify_all();
+  notify_work();
   return request;
 }
 
@@ -63,7 +63,7 @@ void WorkerCore::cancel(const RequestPtr& request) {
   {
     MutexLock lock(mutex_);
     end_early(request, Outcome::cancelled, error(ErrorCode::cancelled, "the call was cancelled"), answers);
-    work_.notify_all();
+    notify_work();
   }
   give(answers);
 }
@@ -71,13 +71,13 @@ void WorkerCore::cancel(const RequestPtr& request) {
 void WorkerCore::answers_read(const RequestPtr& request, std::size_t count) {
   MutexLock lock(mutex_);
   request->unread_answers -= std::min(count, request->unread_answers);
-  work_.notify_all();
+  notify_work();
 }
 
 void WorkerCore::close_session(const SessionKey& session) {
   MutexLock lock(mutex_);
   sessions_.close(session);
-  work_.notify_all();
+  notify_work();
 }
 
 void WorkerCore::close_client(std::uint64_t client_id) {
@@ -90,7 +90,7 @@ void WorkerCore::close_client(std::uint64_t client_id) {
     }
     unanswered_.erase(client_id);
     sessions_.close_client(client_id);
-    work_.notify_all();
+    notify_work();
   }
   give(answers);
 }
@@ -139,7 +139,7 @@ void WorkerCore::give_up_all(Answers& answers) {
   for (const auto& [client_id, requests] : std::map<std::uint64_t, std::set<RequestPtr>>(unanswered_)) {
     for (const RequestPtr& request : requests) end_early(request, Outcome::unfinished, over, answers);
   }
-  work_.notify_all();
+  notify_work();
 }
 
 std::exception_ptr WorkerCore::error(ErrorCode code, const std::string& what) const {

@@ -42,7 +42,7 @@ TimePoint WorkerCore::attend(TimePoint now, Answers& answers) {
     end_early(request, Outcome::expired, too_late(), answers);
   }
   const TimePoint idle = sessions_.close_idle(config_.session_idle, now);
-  if (sessions_.any_closed() || !answers.empty()) work_.notify_all();
+  if (sessions_.any_closed() || !answers.empty()) notify_work();
   const TimePoint deadline = deadlines_.empty() ? TimePoint::max() : deadlines_.begin()->first;
   return std::min(deadline, idle);
 }

@@ -40,10 +40,10 @@ class REMOTEMEDIA_API Caller {
   std::uint64_t client_id_;
 };
 
-/// Where calls come from, to be looked at by instances: one that has just run a quick call looks for the next one
-/// itself for a while, rather than sleep until another thread wakes it.
+/// Where calls come from, for one instance that has nothing to do: it looks for the next call itself, and sleeps there,
+/// rather than sleep until another thread has taken the call and wakes it.
 ///
-/// Threads:  one instance at a time, without a lock of the worker.
+/// Threads:  one instance at a time, without a lock of the worker; end_wait() any, with one.
 class REMOTEMEDIA_API CallSource {
  public:
   CallSource() = default;
@@ -53,6 +53,13 @@ class REMOTEMEDIA_API CallSource {
 
   /// Submits what has come; whether there was something.
   virtual bool look() noexcept = 0;
+
+  /// Sleeps until calls come, which it submits, or end_wait() is called; sometimes it returns for nothing. False where
+  /// it cannot: somebody else is to look then.
+  virtual bool wait() noexcept = 0;
+
+  /// Ends a wait(), or the next one.
+  virtual void end_wait() noexcept = 0;
 
   /// No instance will look for a while.
   virtual void end_looks() noexcept = 0;

@@ -62,38 +62,60 @@ void WorkerCore::warm_up() {
 std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
   Answers expired;
   CallSource* source = nullptr;  // that this instance looks at
-  TimePoint looks_until = instance.usual_time <= kQuickRun ? later(instance.came_back_at, config_.spin) : TimePoint{};
+  bool may_look = true;
+  const TimePoint looks_until =
+      instance.usual_time <= kQuickRun ? later(instance.came_back_at, config_.spin) : TimePoint{};
   while (true) {
     std::optional<Work> work;
+    TimePoint ready_at = TimePoint::max();
     bool ends = false;
+    bool waits = false;
     {
       MutexLock lock(mutex_);
-      TimePoint ready_at = TimePoint::max();
+      if (source != nullptr) waited_at_ = nullptr;
       work = next_work(instance, expired, ready_at);
       if (work && source != nullptr) leave_source();
       if (!work && expired.empty()) {
         ends = ending_ && streams_.empty();
-        if (source == nullptr && source_ != nullptr && !source_is_looked_at_ && looks_until > TimePoint{}) {
+        if (may_look && source == nullptr && source_ != nullptr && !source_is_looked_at_) {
           source = source_;
           source_is_looked_at_ = true;
         }
-        if (!ends && source == nullptr) clock_.wait_until(work_, mutex_, ready_at);
+        if (source == nullptr) {
+          if (!ends) clock_.wait_until(work_, mutex_, ready_at);
+        } else if (ends || source != source_) {
+          may_look = false;
+        } else if (ready_at == TimePoint::max() && clock_.now() >= looks_until) {
+          waits = true;
+          waited_at_ = source;
+        }
       }
     }
     give(expired);
     if (work) return work;
-    if (source != nullptr) {
-      bool came = false;
-      for (int looks = 0; looks < kLooks && !came; ++looks) came = source->look();
-      if (!ends && (came || clock_.now() < looks_until)) continue;
+    if (source != nullptr && may_look) {
+      if (waits) {
+        may_look = source->wait();
+      } else if (!look(*source)) {
+        may_look = ready_at == TimePoint::max() || clock_.now() < looks_until;
+      }
+    }
+    if (source != nullptr && !may_look) {
       source->end_looks();
-      source = nullptr;
-      looks_until = TimePoint{};
       MutexLock lock(mutex_);
+      waited_at_ = nullptr;
       leave_source();
+      source = nullptr;
     }
     if (ends) return std::nullopt;
   }
+}
+
+bool WorkerCore::look(CallSource& source) {
+  for (int looks = 0; looks < kLooks; ++looks) {
+    if (source.look()) return true;
+  }
+  return false;
 }
 
 void WorkerCore::leave_source() {
@@ -101,15 +123,23 @@ void WorkerCore::leave_source() {
   finished_.notify_all();
 }
 
+void WorkerCore::notify_work() {
+  work_.notify_all();
+  if (waited_at_ != nullptr) waited_at_->end_wait();
+}
+
 void WorkerCore::add_source(CallSource& source) {
   MutexLock lock(mutex_);
-  if (source_ == nullptr) source_ = &source;
+  if (source_ != nullptr) return;
+  source_ = &source;
+  work_.notify_all();
 }
 
 void WorkerCore::remove_source(const CallSource& source) {
   MutexLock lock(mutex_);
   if (source_ != &source) return;
   source_ = nullptr;
+  notify_work();
   while (source_is_looked_at_) finished_.wait(mutex_);
 }
 
@@ -221,7 +251,7 @@ void WorkerCore::finish(Instance& instance, const RequestPtr& request, Answer la
     queue_.end_turn(*request);
     leave_session(*request);
     if (--instance.load == 0) end_work(instance, now);
-    work_.notify_all();
+    notify_work();
   }
   if (unanswered) give_last(request, std::move(last));
 }

@@ -48,7 +48,7 @@ void WorkerCore::perform(Instance& instance, StreamPtr& stream) {
     MutexLock lock(mutex_);
     stream->in_hand = instance.own_stream == stream;
     end_work(instance, clock_.now());
-    work_.notify_all();
+    notify_work();
     return;
   }
   close_stream(instance, *stream);

@@ -75,7 +75,7 @@ bool WorkerCore::drain(std::optional<Duration> timeout) {
     finished = is_finished();
     if (!finished) give_up_all(answers);
     sessions_.close_all();
-    work_.notify_all();
+    notify_work();
   }
   give(answers);
   return finished;
@@ -90,7 +90,7 @@ void WorkerCore::stop() {
     give_up_all(answers);
     sessions_.close_all();
     ending_ = true;
-    work_.notify_all();
+    notify_work();
     attention_.notify_all();
   }
   give(answers);
@@ -117,7 +117,7 @@ void WorkerCore::enter(WorkerState state) {
 bool WorkerCore::healthy() {
   MutexLock lock(mutex_);
   health_wanted_ = true;
-  work_.notify_all();
+  notify_work();
   return (state_ == WorkerState::ready || state_ == WorkerState::busy) && why_unhealthy(clock_.now()).empty();
 }
 

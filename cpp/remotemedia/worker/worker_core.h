@@ -147,7 +147,9 @@ class REMOTEMEDIA_API WorkerCore {
   void run_instance(Instance& instance, bool warms_up);
   void warm_up();
   std::optional<Work> wait_for_work(Instance& instance);
+  static bool look(CallSource& source);
   void leave_source() REMOTEMEDIA_REQUIRES(mutex_);
+  void notify_work() REMOTEMEDIA_REQUIRES(mutex_);
   std::optional<Work> next_work(Instance& instance, Answers& expired, TimePoint& ready_at) REMOTEMEDIA_REQUIRES(mutex_);
   std::optional<Work> next_requests(Instance& instance, Answers& expired, TimePoint& ready_at)
       REMOTEMEDIA_REQUIRES(mutex_);
@@ -194,7 +196,7 @@ class REMOTEMEDIA_API WorkerCore {
   const TimePoint began_at_;
 
   mutable Mutex mutex_;
-  CondVar work_;       ///< There may be something for an instance.
+  CondVar work_;       ///< There may be something for an instance; to be notified by notify_work().
   CondVar attention_;  ///< There may be something for the attendant.
   CondVar finished_;   ///< A request has ended, an instance has come back, or the model is warm.
   WorkerState state_ REMOTEMEDIA_GUARDED_BY(mutex_) = WorkerState::starting;
@@ -214,6 +216,7 @@ class REMOTEMEDIA_API WorkerCore {
   WorkerStatistics statistics_ REMOTEMEDIA_GUARDED_BY(mutex_);
   CallSource* source_ REMOTEMEDIA_GUARDED_BY(mutex_) = nullptr;
   bool source_is_looked_at_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
+  CallSource* waited_at_ REMOTEMEDIA_GUARDED_BY(mutex_) = nullptr;  ///< By the instance that looks at it.
   std::vector<std::unique_ptr<Instance>> instances_;
   std::thread attendant_;
 };
