@@ -146,35 +146,36 @@ bool ChannelServer::wait() noexcept {
   bool poller_rests = false;
   try {
     std::vector<platform::NativeHandle> handles{instance_bell_->wait_handle()};
-    std::vector<std::shared_ptr<SessionRings>> rings;
+    Sessions heard;
+    std::vector<std::shared_ptr<SessionRings>> rings;  // their bells, whatever becomes of the sessions
     bool may_sleep = true;
     {
       MutexLock lock(serving_);
       for (const std::shared_ptr<ServerSession>& session : sessions_) {
         if (session->is_waiting()) return false;
         if (session->rings() == nullptr) continue;
+        heard.push_back(session);
         rings.push_back(session->rings());
         handles.push_back(rings.back()->wait_handle());
-        may_sleep = rings.back()->begin_sleep() && may_sleep;
+        may_sleep = session->begin_sleep() && may_sleep;
       }
       waits_ = true;
       looks_ = true;
     }
-    const std::vector<std::size_t> ready =
-        platform::wait_for_any(handles, may_sleep ? TimePoint::max() : TimePoint{});
+    const std::vector<std::size_t> ready = platform::wait_for_any(handles, may_sleep ? TimePoint::max() : TimePoint{});
     MutexLock lock(serving_);
+    waits_ = false;
+    looked_.store(looked_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     auto next = ready.begin();
     if (next != ready.end() && *next == 0) {
       (void)instance_bell_->wait(TimePoint{});
       ++next;
     }
-    for (std::size_t i = 0; i < rings.size(); ++i) {
+    for (std::size_t i = 0; i < heard.size(); ++i) {
       const bool rung = next != ready.end() && *next == i + 1;
       if (rung) ++next;
-      rings[i]->end_sleep(rung);
+      heard[i]->end_sleep(rung);
     }
-    waits_ = false;
-    looked_.store(looked_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     serve_rings();
     poller_rests = std::exchange(poller_rests_, false);
   } catch (const std::exception&) {

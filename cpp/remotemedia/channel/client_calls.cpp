@@ -100,15 +100,16 @@ std::uint64_t ClientSession::submit(Call call, ReceivedBy receiver) {
     append_message(items, std::move(message), DescriptorKind::submit, tensors, limits_.inline_bytes);
   }
   Pending pending;
+  if (!by_records) std::erase_if(tensors, [](const OutgoingTensor& tensor) { return !has_record(tensor); });
+  pending.lent = std::move(tensors);
   pending.on_answer = std::move(call.on_answer);
   pending.receiver = receiver;
   pending.deadline = call.deadline;
   add(number, std::move(pending));
   try {
-    lent_.lend(tensors);
     wake_receiver_unless(by_records ? outbox_->send(records) : outbox_->send(std::move(items)));
   } catch (...) {
-    if (remove(number)) throw;
+    if (remove(number, Inputs::let_go)) throw;
   }
   return number;
 }

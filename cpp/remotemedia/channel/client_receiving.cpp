@@ -234,7 +234,7 @@ void ClientSession::take(const Record& record) {
       take_output(descriptor);
       return;
     case DescriptorKind::release:
-      (void)lent_.take_back(descriptor);
+      take_release(descriptor);
       return;
     default:
       refuse("it sent a record of a kind that no worker sends");
@@ -254,7 +254,26 @@ void ClientSession::take_output(const TensorDescriptor& descriptor) {
   if (!assembled_.add(descriptor, std::move(tensor))) return;
   Answer answer;
   answer.outputs = assembled_.take(worker_.signature.outputs);
-  give(assembled_.request(), std::move(answer));
+  give(assembled_.request(), std::move(answer),
+       (descriptor.flags & kInputsLetGo) != 0 ? Inputs::let_go : Inputs::may_be_read);
+}
+
+void ClientSession::take_release(const TensorDescriptor& release) {
+  const auto is_it = [&](const OutgoingTensor& tensor) {
+    return tensor.place->segment == release.segment && tensor.place->generation == release.generation &&
+           tensor.place->slot_offset == release.slot_offset;
+  };
+  OutgoingTensor given_back;  // let go without the mutex
+  MutexLock lock(mutex_);
+  const auto pending = pending_.find(release.request_id);
+  const auto ended = pending == pending_.end() ? lent_.find(release.request_id) : lent_.end();
+  if (pending == pending_.end() && ended == lent_.end()) refuse("it gave back a tensor of a call that lent it none");
+  std::vector<OutgoingTensor>& lent = ended != lent_.end() ? ended->second : pending->second.lent;
+  const auto found = std::ranges::find_if(lent, is_it);
+  if (found == lent.end()) refuse("it gave back a tensor that it was not lent");
+  given_back = std::move(*found);
+  lent.erase(found);
+  if (ended != lent_.end() && lent.empty()) lent_.erase(ended);
 }
 
 void ClientSession::take(platform::Message& message) {
@@ -333,10 +352,10 @@ void ClientSession::finish_chunked() {
   give(complete.request, std::move(answer));
 }
 
-void ClientSession::give(std::uint64_t request, Answer answer) {
+void ClientSession::give(std::uint64_t request, Answer answer, Inputs inputs) {
   std::function<void(Answer)> on_answer;
   if (answer.last) {
-    if (std::optional<Pending> pending = remove(request)) on_answer = std::move(pending->on_answer);
+    if (std::optional<Pending> pending = remove(request, inputs)) on_answer = std::move(pending->on_answer);
   } else {
     MutexLock lock(mutex_);
     if (const auto found = pending_.find(request); found != pending_.end()) on_answer = found->second.on_answer;

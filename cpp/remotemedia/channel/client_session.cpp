@@ -54,7 +54,7 @@ ClientSession::ClientSession(std::string endpoint, platform::DescriptorChannel c
       fork_generation_(fork_generation()),
       watch_(platform::PeerWatch::of(channel)),
       outbox_(std::make_shared<Outbox>(channel_, nullptr)),
-      outputs_(outbox_) {
+      outputs_(outbox_, kTensorOfMessage | kInputsLetGo) {
   channel_.set(std::move(channel));
   wake_.set(platform::Doorbell::create());
 }
@@ -186,12 +186,23 @@ void ClientSession::add(std::uint64_t number, Pending pending) {
   }
 }
 
-std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number) {
+/// What the worker may still read is kept until it gives that back.
+std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number, Inputs inputs) {
+  std::vector<OutgoingTensor> given_back;  // let go without the mutex
   MutexLock lock(mutex_);
   const auto found = pending_.find(number);
-  if (found == pending_.end()) return std::nullopt;
+  if (found == pending_.end()) {
+    if (inputs == Inputs::let_go && !lent_.empty()) {
+      if (const auto ended = lent_.find(number); ended != lent_.end()) {
+        given_back = std::move(ended->second);
+        lent_.erase(ended);
+      }
+    }
+    return std::nullopt;
+  }
   Pending pending = std::move(found->second);
   pending_.erase(found);
+  if (inputs == Inputs::may_be_read && !pending.lent.empty()) lent_.emplace(number, std::move(pending.lent));
   if (pending.receiver == ReceivedBy::connection) {
     --for_own_thread_;
     if (pending.deadline != TimePoint::max()) deadlines_.erase({pending.deadline, number});
@@ -201,11 +212,13 @@ std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number
 
 void ClientSession::end(const std::exception_ptr& why) noexcept {
   std::unordered_map<std::uint64_t, Pending> pending;
+  std::unordered_map<std::uint64_t, std::vector<OutgoingTensor>> lent;
   {
     MutexLock lock(mutex_);
     if (over_) return;
     over_ = true;
     pending.swap(pending_);
+    lent.swap(lent_);
     for_own_thread_ = 0;
     deadlines_.clear();
   }
@@ -214,7 +227,8 @@ void ClientSession::end(const std::exception_ptr& why) noexcept {
   for (auto& [number, one] : pending) {
     if (one.on_answer) one.on_answer(Answer{{}, why, true});
   }
-  const std::vector<MemoryBlock> blocks = lent_.clear();
+  lent.clear();
+  pending.clear();
   MutexLock lock(mutex_);
   all_told_ = true;
   ++given_;

@@ -77,6 +77,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
     std::function<void(const WorkerMessage&)> on_message;  ///< Of a question.
     ReceivedBy receiver = ReceivedBy::caller;
     TimePoint deadline = TimePoint::max();  ///< At which the own thread answers it, if nobody else did.
+    std::vector<OutgoingTensor> lent;       ///< What the worker may be reading.
   };
   struct ChunkedAnswer {
     std::uint64_t request = 0;
@@ -90,7 +91,8 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void add_segments(std::span<const SegmentGrant> segments, std::vector<platform::OwnedHandle>& handles);
   void check_usable();
   void add(std::uint64_t number, Pending pending);
-  std::optional<Pending> remove(std::uint64_t number);
+  enum class Inputs { may_be_read, let_go };  ///< By the worker.
+  std::optional<Pending> remove(std::uint64_t number, Inputs inputs = Inputs::may_be_read);
   void end(const std::exception_ptr& why) noexcept;
   std::exception_ptr gone() const;
 
@@ -110,12 +112,13 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void receive_segment();
   void take(const Record& record);
   void take_output(const TensorDescriptor& descriptor);
+  void take_release(const TensorDescriptor& release);
   void take(platform::Message& message);
   void take_reply(std::uint64_t number, const WorkerMessage& reply);
   void take_answer(const AnswerMessage& answer);
   void take_chunk(const ChunkMessage& chunk);
   void finish_chunked();
-  void give(std::uint64_t request, Answer answer);
+  void give(std::uint64_t request, Answer answer, Inputs inputs = Inputs::may_be_read);
   void run_own_thread();
   TimePoint next_deadline() const REMOTEMEDIA_REQUIRES(mutex_);
   void end_late_calls();
@@ -131,7 +134,6 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   SessionLimits limits_;
   std::vector<platform::Mapping> control_;
   std::shared_ptr<InputArena> inputs_;
-  LentTensors lent_;
   std::atomic<Duration> heard_at_{Duration{0}};
   std::atomic<Duration> ask_from_{Duration{0}};  // for memory
   std::atomic<std::uint64_t> last_number_{0};    // of calls and questions
@@ -139,6 +141,8 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   mutable Mutex mutex_;
   CondVar changed_;
   std::unordered_map<std::uint64_t, Pending> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  std::unordered_map<std::uint64_t, std::vector<OutgoingTensor>> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);  // likewise, of
+                                                                                                       // calls ended
   std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                           // of `pending_`
   std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);  // of the same
   std::size_t waiters_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                                  // that want to receive

@@ -26,7 +26,9 @@ namespace remotemedia::detail {
 
 /// In a record's flags: its tensor is one of a message, which comes behind it.
 inline constexpr std::uint32_t kTensorOfMessage = 1;
-inline constexpr std::uint32_t kRecordFlags = kTensorOfMessage;
+
+/// In a result's flags: the worker has let go of what the call's inputs lent it and was not given back by records.
+inline constexpr std::uint32_t kInputsLetGo = 2;
 
 /// The bytes of a contiguous tensor, which follow a message piece by piece.
 struct ChunkedTensor {

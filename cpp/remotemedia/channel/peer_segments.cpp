@@ -3,6 +3,7 @@
 #include "remotemedia/channel/peer_segments.h"
 
 #include <string>
+#include <typeinfo>
 #include <utility>
 
 #include "remotemedia/base/error.h"
@@ -19,26 +20,48 @@ namespace {
 /// A slot of the peer's that is read here.
 class LeasedBlock final : public BlockOwner {
  public:
-  LeasedBlock(const std::byte* data, std::size_t bytes, std::shared_ptr<const void> keep,
-              std::shared_ptr<Outbox> outbox, const TensorDescriptor& lent)
-      : BlockOwner(const_cast<std::byte*>(data), bytes, BlockKind::shared_memory, true),  // NOLINT: and read-only
+  LeasedBlock(const std::byte* data, std::shared_ptr<const void> keep, std::shared_ptr<Outbox> outbox,
+              const TensorDescriptor& lent)
+      : BlockOwner(const_cast<std::byte*>(data), static_cast<std::size_t>(lent.nbytes),  // NOLINT: and read-only
+                   BlockKind::shared_memory, true),
         keep_(std::move(keep)),
-        outbox_(std::move(outbox)) {
-    release_.kind = static_cast<std::uint8_t>(DescriptorKind::release);
-    release_.segment = lent.segment;
-    release_.generation = lent.generation;
-    release_.slot_offset = lent.slot_offset;
+        outbox_(std::move(outbox)),
+        request_(lent.request_id),
+        slot_offset_(lent.slot_offset),
+        segment_(lent.segment),
+        generation_(lent.generation) {}
+
+  static LeasedBlock* of(const TensorBuffer& tensor) noexcept {
+    BlockOwner* const owner = tensor.block().owner();
+    return owner != nullptr && typeid(*owner) == typeid(LeasedBlock) ? static_cast<LeasedBlock*>(owner) : nullptr;
   }
+
+  bool has_one_hold() const noexcept { return holds_.load(std::memory_order_acquire) == 1; }
+  void end_unsaid() noexcept { said_ = false; }
 
  private:
   void give_back() noexcept override {
-    outbox_->send_release(encode(release_));
+    if (said_) outbox_->send_release(release());
     delete this;
   }
 
-  std::shared_ptr<const void> keep_;
-  std::shared_ptr<Outbox> outbox_;
-  TensorDescriptor release_;
+  Record release() const noexcept {
+    TensorDescriptor release;
+    release.kind = static_cast<std::uint8_t>(DescriptorKind::release);
+    release.request_id = request_;
+    release.segment = segment_;
+    release.generation = generation_;
+    release.slot_offset = slot_offset_;
+    return encode(release);
+  }
+
+  const std::shared_ptr<const void> keep_;
+  const std::shared_ptr<Outbox> outbox_;
+  const std::uint64_t request_;
+  const std::uint64_t slot_offset_;
+  const std::uint32_t segment_;
+  const std::uint32_t generation_;
+  bool said_ = true;
 };
 
 }  // namespace
@@ -73,16 +96,26 @@ TensorBuffer PeerSegments::view(const TensorDescriptor& descriptor) const {
   DescriptorLimits limits;
   limits.segments = described_;
   limits.max_tensor_count = kMaxTensors;
-  limits.known_flags = kRecordFlags;
+  limits.known_flags = known_flags_;
   const DescriptorCheck check = validate(descriptor, limits);
   if (!check) refuse("of a tensor " + std::string(to_string(check.fault)));
   if (!has(descriptor.segment)) refuse("there is no segment " + std::to_string(descriptor.segment));
   const Mapped& segment = mapped_[descriptor.segment];
-  const MemoryBlock block(*new LeasedBlock(segment.base + descriptor.slot_offset,
-                                           static_cast<std::size_t>(descriptor.nbytes), segment.keep, outbox_,
-                                           descriptor));
+  const MemoryBlock block(
+      *new LeasedBlock(segment.base + descriptor.slot_offset, segment.keep, outbox_, descriptor));
   return TensorBuffer::view_of(block, static_cast<std::size_t>(descriptor.data_offset),
                                layout_of(descriptor, check.dtype));
+}
+
+bool PeerSegments::end_unsaid(const TensorMap& views) noexcept {
+  for (const auto& [name, tensor] : views) {
+    const LeasedBlock* const leased = LeasedBlock::of(tensor);
+    if (leased != nullptr && !leased->has_one_hold()) return false;
+  }
+  for (const auto& [name, tensor] : views) {
+    if (LeasedBlock* const leased = LeasedBlock::of(tensor)) leased->end_unsaid();
+  }
+  return true;
 }
 
 }  // namespace remotemedia::detail

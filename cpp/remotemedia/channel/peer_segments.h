@@ -16,6 +16,7 @@
 #include "remotemedia/platform/shared_memory.h"
 #include "remotemedia/tensor/tensor_buffer.h"
 #include "remotemedia/tensor/tensor_descriptor.h"
+#include "remotemedia/worker/tensor_map.h"
 
 namespace remotemedia::detail {
 
@@ -28,7 +29,9 @@ REMOTEMEDIA_API platform::Mapping map_granted(const SegmentGrant& grant, platfor
 /// Threads:  one at a time; the tensors' ends from any.
 class PeerSegments {
  public:
-  explicit PeerSegments(std::shared_ptr<Outbox> outbox) : outbox_(std::move(outbox)) {}
+  /// `known_flags`: those that a record of the peer's may have.
+  PeerSegments(std::shared_ptr<Outbox> outbox, std::uint32_t known_flags)
+      : outbox_(std::move(outbox)), known_flags_(known_flags) {}
 
   /// `base` is the segment's first byte; `keep` keeps it mapped.
   ///
@@ -40,6 +43,9 @@ class PeerSegments {
   /// Errors:  protocol_error for what validate() refuses.
   TensorBuffer view(const TensorDescriptor& descriptor) const;
 
+  /// Where no one else has a view of any of these: the peer will not hear of their ends, and has to be told here.
+  static bool end_unsaid(const TensorMap& views) noexcept;
+
   bool has(std::uint32_t number) const noexcept { return number < mapped_.size() && mapped_[number].base != nullptr; }
 
  private:
@@ -49,6 +55,7 @@ class PeerSegments {
   };
 
   const std::shared_ptr<Outbox> outbox_;
+  const std::uint32_t known_flags_;
   std::vector<Mapped> mapped_;                // by number
   std::vector<DescriptorSegment> described_;  // likewise; of 0 bytes where there is none
 };

@@ -199,8 +199,9 @@ bool ServerSession::answer_outputs(std::uint64_t request, bool stream, std::uint
       answer.outputs, host_.worker().core.signature().outputs,
       [&](TensorKey key, const TensorBuffer& tensor) { tensors.push_back(outputs_->place(std::move(key), tensor)); });
   if (numbered && !stream && fits_records(tensors)) {
-    const std::vector<Record> records = records_of(DescriptorKind::result, request, tensors, 0);
     lent_.lend(tensors);
+    const std::uint32_t flags = PeerSegments::end_unsaid(answer.inputs) ? kInputsLetGo : 0;
+    const std::vector<Record> records = records_of(DescriptorKind::result, request, tensors, 0, flags);
     return outbox_->send(records);
   }
   std::vector<Outgoing> items;

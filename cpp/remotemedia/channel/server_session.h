@@ -93,8 +93,8 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   TimePoint hello_by() const noexcept { return hello_by_; }
 
   bool begin_sleep() noexcept { return rings_ == nullptr || keeps_too_much() || rings_->begin_sleep(); }
-  void end_sleep() noexcept {
-    if (rings_ != nullptr) rings_->end_sleep();
+  void end_sleep(bool rung = true) noexcept {
+    if (rings_ != nullptr) rings_->end_sleep(rung);
   }
 
   /// Null before they are made, and when it is over.

@@ -55,11 +55,11 @@ bool fits_records(std::span<const OutgoingTensor> tensors) noexcept {
 }
 
 std::vector<Record> records_of(DescriptorKind kind, std::uint64_t request, std::span<const OutgoingTensor> tensors,
-                               std::uint64_t deadline_ns) {
+                               std::uint64_t deadline_ns, std::uint32_t flags) {
   std::vector<Record> records;
   records.reserve(tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    TensorDescriptor descriptor = describe(tensors[i], 0);
+    TensorDescriptor descriptor = describe(tensors[i], flags);
     descriptor.deadline_ns = deadline_ns;
     records.push_back(record_of(kind, request, i, tensors.size(), descriptor));
   }

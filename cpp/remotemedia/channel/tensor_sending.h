@@ -64,7 +64,7 @@ bool fits_records(std::span<const OutgoingTensor> tensors) noexcept;
 
 /// One record for each tensor, in order.
 std::vector<Record> records_of(DescriptorKind kind, std::uint64_t request, std::span<const OutgoingTensor> tensors,
-                               std::uint64_t deadline_ns);
+                               std::uint64_t deadline_ns, std::uint32_t flags = 0);
 
 /// Puts `tensors` into `message.tensors`, and behind `items` the records that it refers to, the message, and what
 /// follows it in chunks.

@@ -112,13 +112,12 @@ void WorkerCore::end_early(const RequestPtr& request, Outcome outcome, const std
     request->last_answer = std::move(last);
     return;
   }
-  TensorMap inputs;
   if (request->place == Request::Place::queued) {
     queue_.remove(*request);
     leave_session(*request);
-    inputs.swap(request->call.inputs);
+    last.inputs.swap(request->call.inputs);
   }
-  answers.push_back({request, std::move(last), std::move(inputs)});
+  answers.push_back({request, std::move(last)});
 }
 
 void WorkerCore::leave_session(const Request& request) {

@@ -209,26 +209,34 @@ void WorkerCore::end_work(Instance& instance, TimePoint now) {
 void WorkerCore::perform(Instance& instance, Requests& requests) { run_batch(instance, requests); }
 
 void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> requests) {
+  TensorMap inputs;
   TensorMap outputs;
   std::vector<TensorMap> parts;
   std::span<TensorMap> answers(&outputs, 1);
   std::exception_ptr failed;
   try {
     InferenceContext context(describe(requests), allocator_for(requests));
-    outputs = infer(requests, context);
+    inputs = joined_inputs(requests);
+    outputs = infer(requests, inputs, context);
     if (requests.size() > 1) answers = parts = split_outputs(outputs, requests);
     keep_states(requests, context);
   } catch (...) {
     failed = std::current_exception();
   }
+  const bool alone = requests.size() == 1;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (failed == nullptr) {
-      finish(instance, requests[i], {std::move(answers[i]), nullptr, true});
-    } else if (requests.size() == 1 || requests[i]->over.load()) {
-      finish(instance, requests[i], {{}, inference_failed(failed), true});
-    } else {
+    if (failed != nullptr && !alone && !requests[i]->over.load()) {
       run_alone(instance, requests[i]);
+      continue;
     }
+    Answer last;
+    last.inputs = std::move(alone ? inputs : requests[i]->call.inputs);
+    if (failed == nullptr) {
+      last.outputs = std::move(answers[i]);
+    } else {
+      last.error = inference_failed(failed);
+    }
+    finish(instance, requests[i], std::move(last));
   }
 }
 
@@ -241,7 +249,6 @@ void WorkerCore::run_alone(Instance& instance, const RequestPtr& request) {
 }
 
 void WorkerCore::finish(Instance& instance, const RequestPtr& request, Answer last) {
-  request->call.inputs.clear();
   bool unanswered = false;
   const TimePoint now = clock_.now();
   {
@@ -256,10 +263,9 @@ void WorkerCore::finish(Instance& instance, const RequestPtr& request, Answer la
   if (unanswered) give_last(request, std::move(last));
 }
 
-TensorMap WorkerCore::infer(std::span<const RequestPtr> requests, InferenceContext& context) {
+TensorMap WorkerCore::infer(std::span<const RequestPtr> requests, const TensorMap& inputs, InferenceContext& context) {
   std::int64_t rows = 0;
   for (const RequestPtr& request : requests) rows += request->rows;
-  const TensorMap inputs = joined_inputs(requests);
   TensorMap outputs = model_->infer(inputs, context);
   check_outputs({model_id_, signature_, max_batch_size_}, outputs, rows);
   return outputs;

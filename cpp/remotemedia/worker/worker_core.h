@@ -121,11 +121,10 @@ class REMOTEMEDIA_API WorkerCore {
     Duration usual_time = Duration::max();  ///< Of a run.
   };
 
-  /// An answer to give, and inputs to let go, once the mutex is released.
+  /// An answer to give once the mutex is released.
   struct Given {
     RequestPtr request;
     Answer answer;
-    TensorMap inputs;
   };
   using Answers = std::vector<Given>;
 
@@ -161,7 +160,7 @@ class REMOTEMEDIA_API WorkerCore {
   void run_batch(Instance& instance, std::span<const RequestPtr> requests);
   void run_alone(Instance& instance, const RequestPtr& request);
   void finish(Instance& instance, const RequestPtr& request, Answer last);
-  TensorMap infer(std::span<const RequestPtr> requests, InferenceContext& context);
+  TensorMap infer(std::span<const RequestPtr> requests, const TensorMap& inputs, InferenceContext& context);
   std::vector<RequestInfo> describe(std::span<const RequestPtr> requests);
   InferenceContext::Allocate allocator_for(std::span<const RequestPtr> requests) const;
   void keep_states(std::span<const RequestPtr> requests, InferenceContext& context);
