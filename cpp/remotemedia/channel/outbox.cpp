@@ -23,7 +23,7 @@ void Outbox::use(std::shared_ptr<SessionRings> rings) {
   rings_ = std::move(rings);
 }
 
-bool Outbox::send(std::span<const Record> records) {
+bool Outbox::send(std::span<const Record> records, Sleeper peer) {
   MutexLock lock(mutex_);
   if (channel_ == nullptr || broken_) return true;
   std::size_t sent = 0;
@@ -34,7 +34,7 @@ bool Outbox::send(std::span<const Record> records) {
       give_up();
       return true;
     }
-    if (sent > 0) rings_->wake_peer();
+    if (peer == Sleeper::is_woken || sent < records.size()) rings_->wake_peer();
   }
   if (sent == records.size()) return true;
   for (; sent < records.size(); ++sent) kept_.emplace_back(records[sent]);
@@ -55,10 +55,10 @@ bool Outbox::send(std::vector<std::byte> message) {
   return send(std::move(items));
 }
 
-void Outbox::send_release(const Record& record) noexcept {
+void Outbox::send_release(const Record& record, Sleeper peer) noexcept {
   if (fork_generation() != fork_generation_) return;
   try {
-    send(std::span(&record, 1));
+    send(std::span(&record, 1), peer);
   } catch (const std::exception&) {
     MutexLock lock(mutex_);
     give_up();

@@ -38,6 +38,9 @@ struct ChunkedTensor {
   std::size_t sent = 0;
 };
 
+/// The other side, where it sleeps: what can wait is read by it when it wakes for something else, or the ring is full.
+enum class Sleeper { is_woken, sleeps_on };
+
 struct Packet {
   std::vector<std::byte> bytes;
   std::vector<platform::OwnedHandle> handles;
@@ -59,12 +62,12 @@ class Outbox {
   void use(std::shared_ptr<SessionRings> rings);
 
   /// Whether nothing is kept.
-  bool send(std::span<const Record> records);
+  bool send(std::span<const Record> records, Sleeper peer = Sleeper::is_woken);
   bool send(std::vector<Outgoing> items);
   bool send(std::vector<std::byte> message);
 
   /// For destructors: also in a forked child, where nothing is sent.
-  void send_release(const Record& record) noexcept;
+  void send_release(const Record& record, Sleeper peer) noexcept;
 
   /// Sends what is kept, as far as it goes. Whether all of it went.
   bool flush() noexcept;
