@@ -141,8 +141,7 @@ GROUPS = {
     ],
     "batches": [
         TargetGroup(
-            "A model that takes 1 ms for a batch and 10 µs for each of its rows, 100 calls in flight, thousands a"
-            " second; how many times as long batches of one take for each",
+            "A model of 1 ms a batch and 10 µs a row, 100 calls in flight, k/s; how many times as long batches of one take",
             ("batches of one",),
             [Target(f"`max_batch_size` {size}", f"batch/{size}", None, (Control("batch/1"),)) for size in BATCHES],
             unit="k/s",
@@ -181,8 +180,7 @@ GROUPS = {
             p99="p99",
         ),
         TargetGroup(
-            "100 calls of 4 KiB in flight from Python, copied in, by the model, and out: thousands a second; how many"
-            " times as long others take for each",
+            "100 calls of 4 KiB in flight from Python, each copied three times, k/s; how many times as long others take",
             ("`multiprocessing.shared_memory` by hand", "grpcio"),
             [
                 Target(

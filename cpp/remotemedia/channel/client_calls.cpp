@@ -10,6 +10,7 @@
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/channel/client_session.h"
+#include "remotemedia/channel/inline_tensor.h"
 #include "remotemedia/channel/message_limits.h"
 #include "remotemedia/platform/monotonic_clock.h"
 
@@ -64,7 +65,10 @@ bool ClientSession::ask_for_segment(std::size_t bytes, TimePoint deadline) {
 
 OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline) {
   if (inputs_ == nullptr) return {std::move(key), tensor, std::nullopt};
+  const bool fits = fits_inline(tensor);
+  if (fits && tensor.nbytes() == 0) return {std::move(key), tensor, std::nullopt, true};
   if (const std::optional<SegmentPlace> place = inputs_->find(tensor.block())) return {std::move(key), tensor, place};
+  if (fits) return {std::move(key), tensor, std::nullopt, true};
   const MemoryBlock block = input_block(tensor.nbytes(), deadline);
   if (!block) return {std::move(key), tensor, std::nullopt};
   TensorBuffer copy = TensorBuffer::view_of(block, 0, row_major(tensor.shape(), tensor.dtype()));
@@ -100,7 +104,7 @@ std::uint64_t ClientSession::submit(Call call, ReceivedBy receiver) {
     append_message(items, std::move(message), DescriptorKind::submit, tensors, limits_.inline_bytes);
   }
   Pending pending;
-  if (!by_records) std::erase_if(tensors, [](const OutgoingTensor& tensor) { return !has_record(tensor); });
+  std::erase_if(tensors, [](const OutgoingTensor& tensor) { return !has_record(tensor); });
   pending.lent = std::move(tensors);
   pending.on_answer = std::move(call.on_answer);
   pending.receiver = receiver;

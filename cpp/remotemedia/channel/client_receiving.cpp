@@ -38,7 +38,8 @@ bool has_passed(TimePoint deadline) noexcept {
 }
 
 TensorBuffer own_if_small(const TensorBuffer& tensor) {
-  return tensor.nbytes() <= kMostOwnOutput ? tensor.copy().as_read_only() : tensor;
+  const bool is_lent = tensor.storage() == StorageKind::shared_memory;
+  return is_lent && tensor.nbytes() <= kMostOwnOutput ? tensor.copy().as_read_only() : tensor;
 }
 
 }  // namespace
@@ -243,7 +244,7 @@ void ClientSession::take(const Record& record) {
 
 void ClientSession::take_output(const TensorDescriptor& descriptor) {
   // The message that grants the segment was sent first, and may not be read yet.
-  while (!outputs_.has(descriptor.segment)) receive_segment();
+  while ((descriptor.flags & kInline) == 0 && !outputs_.has(descriptor.segment)) receive_segment();
   TensorBuffer tensor = own_if_small(outputs_.view(descriptor));
   if ((descriptor.flags & kTensorOfMessage) != 0) {
     std::deque<TensorBuffer>& waiting = of_messages_[descriptor.request_id];

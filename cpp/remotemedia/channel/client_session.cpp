@@ -54,7 +54,7 @@ ClientSession::ClientSession(std::string endpoint, platform::DescriptorChannel c
       fork_generation_(fork_generation()),
       watch_(platform::PeerWatch::of(channel)),
       outbox_(std::make_shared<Outbox>(channel_, nullptr)),
-      outputs_(outbox_, kTensorOfMessage | kInputsLetGo) {
+      outputs_(outbox_, kTensorOfMessage | kInputsLetGo | kInline) {
   channel_.set(std::move(channel));
   wake_.set(platform::Doorbell::create());
 }

@@ -30,6 +30,9 @@ inline constexpr std::uint32_t kTensorOfMessage = 1;
 /// In a result's flags: the worker has let go of what the call's inputs lent it and was not given back by records.
 inline constexpr std::uint32_t kInputsLetGo = 2;
 
+/// In a record's flags: its tensor lies in the record.
+inline constexpr std::uint32_t kInline = 4;
+
 /// The bytes of a contiguous tensor, which follow a message piece by piece.
 struct ChunkedTensor {
   std::uint64_t request = 0;

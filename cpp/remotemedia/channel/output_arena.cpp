@@ -9,6 +9,7 @@
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/channel/channel_messages.h"
+#include "remotemedia/channel/inline_tensor.h"
 #include "remotemedia/channel/message_limits.h"
 #include "remotemedia/memory/segment.h"
 
@@ -46,7 +47,10 @@ OutputArena::OutputArena(SharedMemoryAllocator& allocator, std::string session, 
       allocator_session_(kNone) {}
 
 TensorBuffer OutputArena::allocate(const Dims& shape, DataType dtype) {
-  if (!shared_ || bytes_of(shape, dtype) > process_->outputs.left()) return TensorBuffer::allocate(shape, dtype);
+  const std::size_t bytes = bytes_of(shape, dtype);
+  if (!shared_ || bytes <= kInlineBytes || bytes > process_->outputs.left()) {
+    return TensorBuffer::allocate(shape, dtype);
+  }
   TensorBuffer tensor;
   try {
     tensor = TensorBuffer::allocate(shape, dtype, allocator_, session_);
@@ -63,6 +67,7 @@ TensorBuffer OutputArena::allocate(const Dims& shape, DataType dtype) {
 
 OutgoingTensor OutputArena::place(TensorKey key, const TensorBuffer& tensor) {
   if (!shared_) return {std::move(key), tensor, std::nullopt};
+  if (fits_inline(tensor)) return {std::move(key), tensor, std::nullopt, true};
   if (const std::optional<SegmentPlace> place = find(tensor)) return {std::move(key), tensor, place};
   TensorBuffer copy = allocate(tensor.shape(), tensor.dtype());
   copy.assign(tensor);

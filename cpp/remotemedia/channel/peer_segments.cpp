@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/channel/inline_tensor.h"
 #include "remotemedia/channel/message_limits.h"
 #include "remotemedia/memory/segment_header.h"
 
@@ -96,6 +97,7 @@ void PeerSegments::add(const SegmentGrant& grant, const std::byte* base, std::sh
 }
 
 TensorBuffer PeerSegments::view(const TensorDescriptor& descriptor) const {
+  if ((descriptor.flags & kInline) != 0) return read_inline(descriptor, known_flags_);
   DescriptorLimits limits;
   limits.segments = described_;
   limits.max_tensor_count = kMaxTensors;

@@ -38,7 +38,8 @@ class PeerSegments {
   /// Errors:  protocol_error where the number is taken or too large.
   void add(const SegmentGrant& grant, const std::byte* base, std::shared_ptr<const void> keep);
 
-  /// The tensor that `descriptor` describes: a read-only view. When the last view of it goes, the peer hears of it.
+  /// The tensor that `descriptor` describes: a read-only view. When the last view of it goes, the peer hears of it. One
+  /// that lies in the record is copied.
   ///
   /// Errors:  protocol_error for what validate() refuses.
   TensorBuffer view(const TensorDescriptor& descriptor) const;

@@ -29,7 +29,7 @@ ServerSession::ServerSession(SessionHost& host, platform::DescriptorChannel chan
       hello_by_(hello_by),
       watch_(platform::PeerWatch::of(channel)),
       outbox_(std::make_shared<Outbox>(channel_, nullptr)),
-      inputs_(outbox_, kTensorOfMessage) {
+      inputs_(outbox_, kTensorOfMessage | kInline) {
   channel_.set(std::move(channel));
   ++process_->sessions;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/channel/inline_tensor.h"
 #include "remotemedia/channel/message_limits.h"
 
 namespace remotemedia::detail {
@@ -12,6 +13,11 @@ namespace {
 
 TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
   const TensorBuffer& tensor = outgoing.tensor;
+  if (!outgoing.place) {
+    TensorDescriptor whole = describe_inline(tensor);
+    whole.flags = flags | kInline;
+    return whole;
+  }
   TensorDescriptor descriptor =
       tensor.shape().size() <= kDescriptorRank
           ? descriptor_of(tensor.layout())
@@ -50,7 +56,7 @@ bool has_record(const OutgoingTensor& tensor) noexcept {
 
 bool fits_records(std::span<const OutgoingTensor> tensors) noexcept {
   return !tensors.empty() && std::ranges::all_of(tensors, [](const OutgoingTensor& one) {
-    return one.place && one.tensor.shape().size() <= kDescriptorRank;
+    return one.fits_record || (one.place && one.tensor.shape().size() <= kDescriptorRank);
   });
 }
 

@@ -38,6 +38,7 @@ struct OutgoingTensor {
   TensorKey key;
   TensorBuffer tensor;
   std::optional<SegmentPlace> place;  ///< None: the other side cannot see it.
+  bool fits_record = false;           ///< Its bytes do.
 };
 
 /// Calls `each(key, tensor)` for all of `tensors`: by their places in `specs` where that names just these, which is
@@ -59,7 +60,7 @@ bool for_each_keyed(const TensorMap& tensors, std::span<const TensorSpec> specs,
 /// Whether a record says where it lies, also beside a message.
 bool has_record(const OutgoingTensor& tensor) noexcept;
 
-/// Whether records alone say all of it: every tensor lies in a segment and has few enough axes.
+/// Whether records alone say all of it: every tensor lies in one, or in a segment and has few enough axes.
 bool fits_records(std::span<const OutgoingTensor> tensors) noexcept;
 
 /// One record for each tensor, in order.

@@ -46,22 +46,20 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            bufsize=0,  # what wait_for() reads ahead, end() would never see
         )
         self.lines: list[str] = []
 
     def wait_for(self, line: str) -> None:
         """Reads its output up to this line."""
         for printed in self._pipe(self._process.stdout):
-            self.lines.append(printed.rstrip("\n"))
+            self.lines.append(printed.decode().rstrip("\n"))
             if self.lines[-1] == line:
                 return
-        raise AssertionError(f"{line!r} did not come: {self.lines}, {self._process.communicate()[1]}")
+        raise AssertionError(f"{line!r} did not come: {self.lines}, {self._process.communicate()[1].decode()}")
 
     def tell(self, line: str) -> None:
-        stdin = self._pipe(self._process.stdin)
-        stdin.write(line + "\n")
-        stdin.flush()
+        self._pipe(self._process.stdin).write(f"{line}\n".encode())
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
@@ -89,13 +87,13 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGABRT)  # the fault handler shows where it hangs
             output, errors = self._process.communicate()
-        self.lines += output.splitlines()
-        ended = (self._process.returncode, errors)
+        self.lines += output.decode().splitlines()
+        ended = (self._process.returncode, errors.decode())
         assert ended == (code, ""), f"{ended}, {self.lines}"
         return self.lines
 
     @staticmethod
-    def _pipe(pipe: IO[str] | None) -> IO[str]:
+    def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
         assert pipe is not None
         return pipe
 

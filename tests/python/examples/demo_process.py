@@ -28,7 +28,7 @@ def run_demo(*arguments: str | Path, python: Path | str = sys.executable) -> "su
 class RunningDemo:
     """The demo at work. `told` is what it has written to stderr so far."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
         self.told = ""
 
@@ -36,8 +36,8 @@ class RunningDemo:
         """Reads its stderr as far as a line with this text."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.told += line
-            if text in line:
+            self.told += line.decode()
+            if text in line.decode():
                 return
         pytest.fail(f"it ended without {text!r}:\n{self.told}")
 
@@ -50,15 +50,15 @@ class RunningDemo:
     def end(self) -> str:
         """Waits for its end; returns what it wrote to stdout."""
         output, rest = self.process.communicate()
-        self.told += rest
-        return output
+        self.told += rest.decode()
+        return output.decode()
 
 
 @contextmanager
 def running_demo(*arguments: str) -> Iterator[RunningDemo]:
     """The demo in the background, with --json; killed at the end of the block."""
     command = [sys.executable, "-m", MODULE, "--json", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         try:
             yield RunningDemo(process)
         finally:
