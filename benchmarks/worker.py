@@ -141,7 +141,8 @@ GROUPS = {
     ],
     "batches": [
         TargetGroup(
-            "A model of 1 ms a batch and 10 µs a row, 100 calls in flight, k/s; how many times as long batches of one take",
+            "A model of 1 ms a batch and 10 µs a row, 100 calls in flight, k/s; how many times as long batches of one"
+            " take",
             ("batches of one",),
             [Target(f"`max_batch_size` {size}", f"batch/{size}", None, (Control("batch/1"),)) for size in BATCHES],
             unit="k/s",
@@ -180,7 +181,8 @@ GROUPS = {
             p99="p99",
         ),
         TargetGroup(
-            "100 calls of 4 KiB in flight from Python, each copied three times, k/s; how many times as long others take",
+            "100 calls of 4 KiB in flight from Python, each copied three times, k/s; how many times as long others"
+            " take",
             ("`multiprocessing.shared_memory` by hand", "grpcio"),
             [
                 Target(

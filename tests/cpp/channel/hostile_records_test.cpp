@@ -105,7 +105,9 @@ TEST_F(HostileClientTest, CountsOfRingsThatCannotBeEndTheSession) {
     hello.ring_depth = 2;
     client.shake_hands(hello);
     client.claim(0, count);  // which the worker looks at where its ring seems to be full
-    for (std::uint64_t request = 1; request < 10; ++request) client.push(client.input(request));
+    for (std::uint64_t request = 1; request < 10; ++request) {
+      for (int tries = 0; tries < 1000 && !client.push(client.input(request)); ++tries) std::this_thread::yield();
+    }
     client.hear_the_end();
   }
   expect_ends([](RawClient& client) {
@@ -117,18 +119,18 @@ TEST_F(HostileClientTest, CountsOfRingsThatCannotBeEndTheSession) {
 }
 
 TEST_F(HostileClientTest, ATensorWhoseRecordDidNotComeEndsTheSession) {
-  expect_ends([](RawClient& client) { client.say(call(1, BytesIn::record, 10)); }, "record");
+  expect_ends([](RawClient& client) { client.say(call(1, BytesIn::record, 100)); }, "record");
   const auto with_record = [](RawClient& client, std::uint64_t request, std::int64_t said) {
     TensorDescriptor descriptor = client.input(request);
     descriptor.flags = detail::kTensorOfMessage;
     client.push(descriptor);
     client.say(call(1, BytesIn::record, said));
   };
-  expect_ends([&](RawClient& client) { with_record(client, 2, 10); }, "record");
-  expect_ends([&](RawClient& client) { with_record(client, 1, 11); }, "record");
+  expect_ends([&](RawClient& client) { with_record(client, 2, 100); }, "record");
+  expect_ends([&](RawClient& client) { with_record(client, 1, 101); }, "record");
   RawClient honest(served_);
   honest.shake_hands();
-  with_record(honest, 1, 10);
+  with_record(honest, 1, 100);
   EXPECT_EQ(honest.pop().kind, static_cast<std::uint8_t>(DescriptorKind::result));
 }
 

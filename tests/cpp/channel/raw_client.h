@@ -106,15 +106,15 @@ class RawClient {
   platform::NativeHandle workers_bell() const { return workers_bell_.wait_handle(); }
   platform::NativeHandle own_bell() const { return own_bell_.wait_handle(); }
 
-  /// An input of 10 float32, right in every field.
+  /// An input of 100 float32, right in every field.
   TensorDescriptor input(std::uint64_t request) const {
-    TensorDescriptor descriptor = descriptor_of(row_major({10}, DataType::float32));
+    TensorDescriptor descriptor = descriptor_of(row_major({100}, DataType::float32));
     descriptor.kind = static_cast<std::uint8_t>(DescriptorKind::submit);
     descriptor.request_id = request;
     descriptor.segment = welcome_.segments[2].number;
     descriptor.generation = welcome_.segments[2].generation;
     descriptor.slot_offset = kSegmentHeaderBytes;
-    descriptor.nbytes = 40;
+    descriptor.nbytes = 400;
     return descriptor;
   }
 

@@ -141,6 +141,7 @@ class Reply {
  public:
   std::function<void(detail::Answer)> sink() {
     return [this](detail::Answer answer) {
+      answer.inputs.clear();
       {
         const std::lock_guard lock(mutex_);
         answers_.push_back(std::move(answer));
