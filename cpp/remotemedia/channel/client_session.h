@@ -142,11 +142,11 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   CondVar changed_;
   std::unordered_map<std::uint64_t, Pending> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::unordered_map<std::uint64_t, std::vector<OutgoingTensor>> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);  // likewise, of
-                                                                                                       // calls ended
-  std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                           // of `pending_`
-  std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);  // of the same
-  std::size_t waiters_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                                  // that want to receive
-  std::atomic<std::uint64_t> given_{0};                                                     // counted with the mutex
+                                                                                                        // calls ended
+  std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                                       // of `pending_`
+  std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);              // of the same
+  std::size_t waiters_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;  // that want to receive
+  std::atomic<std::uint64_t> given_{0};                     // counted with the mutex
   bool receiving_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
   bool closing_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
   std::atomic<bool> over_{false};                         // set with the mutex

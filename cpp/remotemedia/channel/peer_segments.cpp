@@ -106,8 +106,7 @@ TensorBuffer PeerSegments::view(const TensorDescriptor& descriptor) const {
   if (!check) refuse("of a tensor " + std::string(to_string(check.fault)));
   if (!has(descriptor.segment)) refuse("there is no segment " + std::to_string(descriptor.segment));
   const Mapped& segment = mapped_[descriptor.segment];
-  const MemoryBlock block(
-      *new LeasedBlock(segment.base + descriptor.slot_offset, segment.keep, outbox_, descriptor));
+  const MemoryBlock block(*new LeasedBlock(segment.base + descriptor.slot_offset, segment.keep, outbox_, descriptor));
   return TensorBuffer::view_of(block, static_cast<std::size_t>(descriptor.data_offset),
                                layout_of(descriptor, check.dtype));
 }

@@ -69,8 +69,12 @@ TEST(InlineTensorTest, WhatIsNoTensorIsRefused) {
       [](TensorDescriptor& d) { d.shape[0] = -1; },
       [](TensorDescriptor& d) { d.shape[0] = std::numeric_limits<std::int64_t>::max(); },
       [](TensorDescriptor& d) { d.shape[2] = 1; },
-      [](TensorDescriptor& d) { d.ndim = 3, d.shape = {std::int64_t{1} << 32, std::int64_t{1} << 32, 0}; },
-      [](TensorDescriptor& d) { d.ndim = 3, d.shape = {0, std::int64_t{1} << 32, std::int64_t{1} << 32}; },
+      [](TensorDescriptor& d) {
+        d.ndim = 3, d.shape = {std::int64_t{1} << 32, std::int64_t{1} << 32, 0};
+      },
+      [](TensorDescriptor& d) {
+        d.ndim = 3, d.shape = {0, std::int64_t{1} << 32, std::int64_t{1} << 32};
+      },
   };
   for (const auto& lie : lies) {
     TensorDescriptor descriptor = described(counted({2, 4}, DataType::float32));
