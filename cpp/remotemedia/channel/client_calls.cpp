@@ -76,23 +76,25 @@ OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, T
   return {std::move(key), std::move(copy), inputs_->find(block)};
 }
 
-std::uint64_t ClientSession::submit(Call call, ReceivedBy receiver) {
+std::uint64_t ClientSession::submit(const TensorMap& inputs, Call call, ReceivedBy receiver) {
   check_usable();
   std::vector<OutgoingTensor> tensors;
-  tensors.reserve(call.inputs.size());
+  tensors.reserve(inputs.size());
   const bool numbered =
-      for_each_keyed(call.inputs, worker_.signature.inputs, [&](TensorKey key, const TensorBuffer& tensor) {
+      for_each_keyed(inputs, worker_.signature.inputs, [&](TensorKey key, const TensorBuffer& tensor) {
         tensors.push_back(place(std::move(key), tensor, call.deadline));
       });
   const bool by_records = numbered && !call.stream && !call.session_id && call.parameters.empty() &&
                           call.priority == 0 && fits_records(tensors);
   const std::optional<Duration> left = time_left(call.deadline);
   const std::uint64_t number = ++last_number_;
-  std::vector<Record> records;
+  Records records;
   std::vector<Outgoing> items;
   if (by_records) {
     const auto left_ns = left ? std::max<std::int64_t>(left->count(), 1) : 0;
-    records = records_of(DescriptorKind::submit, number, tensors, static_cast<std::uint64_t>(left_ns));
+    records =
+        Records({.kind = DescriptorKind::submit, .request = number, .deadline_ns = static_cast<std::uint64_t>(left_ns)},
+                tensors);
   } else {
     CallMessage message;
     message.request = number;
@@ -111,7 +113,7 @@ std::uint64_t ClientSession::submit(Call call, ReceivedBy receiver) {
   pending.deadline = call.deadline;
   add(number, std::move(pending));
   try {
-    wake_receiver_unless(by_records ? outbox_->send(records) : outbox_->send(std::move(items)));
+    wake_receiver_unless(by_records ? outbox_->send(records.all()) : outbox_->send(std::move(items)));
   } catch (...) {
     if (remove(number, Inputs::let_go)) throw;
   }

@@ -200,8 +200,7 @@ std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number
     }
     return std::nullopt;
   }
-  Pending pending = std::move(found->second);
-  pending_.erase(found);
+  Pending pending = pending_.take(found);
   if (inputs == Inputs::may_be_read && !pending.lent.empty()) lent_.emplace(number, std::move(pending.lent));
   if (pending.receiver == ReceivedBy::connection) {
     --for_own_thread_;
@@ -217,7 +216,7 @@ void ClientSession::end(const std::exception_ptr& why) noexcept {
     MutexLock lock(mutex_);
     if (over_) return;
     over_ = true;
-    pending.swap(pending_);
+    pending = pending_.take_all();
     lent.swap(lent_);
     for_own_thread_ = 0;
     deadlines_.clear();

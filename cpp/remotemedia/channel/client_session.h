@@ -25,6 +25,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/mutex.h"
+#include "remotemedia/base/recycling_map.h"
 #include "remotemedia/channel/channel_messages.h"
 #include "remotemedia/channel/incoming_tensors.h"
 #include "remotemedia/channel/input_arena.h"
@@ -61,7 +62,8 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   const WorkerDescription& worker() const noexcept override { return worker_; }
   bool is_over() const noexcept override;
   TensorBuffer allocate(const Dims& shape, DataType dtype) override;
-  std::uint64_t submit(Call call, ReceivedBy receiver) override;
+  using WorkerConnection::submit;
+  std::uint64_t submit(const TensorMap& inputs, Call call, ReceivedBy receiver) override;
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;
@@ -140,7 +142,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
 
   mutable Mutex mutex_;
   CondVar changed_;
-  std::unordered_map<std::uint64_t, Pending> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  RecyclingMap<std::unordered_map<std::uint64_t, Pending>> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::unordered_map<std::uint64_t, std::vector<OutgoingTensor>> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);  // likewise, of
                                                                                                         // calls ended
   std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                                       // of `pending_`

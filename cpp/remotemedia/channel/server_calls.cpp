@@ -125,7 +125,7 @@ void ServerSession::complete(ChunkedCall& taken) {
 void ServerSession::submit(std::uint64_t request, Call call) {
   {
     MutexLock lock(mutex_);
-    if (request == 0 || !calls_.emplace(request, nullptr).second) {
+    if (request == 0 || !calls_.emplace(request, nullptr)) {
       throw Error(ErrorCode::protocol_error, "a client used the number of a call that is not answered yet");
     }
   }
@@ -138,7 +138,7 @@ void ServerSession::submit(std::uint64_t request, Call call) {
   } catch (const std::exception&) {
     {
       MutexLock lock(mutex_);
-      calls_.erase(request);
+      calls_.take(calls_.find(request));
     }
     fail(request, std::current_exception());
     return;
@@ -179,8 +179,7 @@ void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t num
   if (answer.last) {
     MutexLock lock(mutex_);
     if (const auto found = calls_.find(request); found != calls_.end()) {
-      ended = std::move(found->second);
-      calls_.erase(found);
+      ended = calls_.take(found);
     }
   }
   bool all_went = true;
@@ -201,8 +200,7 @@ bool ServerSession::answer_outputs(std::uint64_t request, bool stream, std::uint
   if (numbered && !stream && fits_records(tensors)) {
     lent_.lend(tensors);
     const std::uint32_t flags = PeerSegments::end_unsaid(answer.inputs) ? kInputsLetGo : 0;
-    const std::vector<Record> records = records_of(DescriptorKind::result, request, tensors, 0, flags);
-    return outbox_->send(records);
+    return outbox_->send(Records({.kind = DescriptorKind::result, .request = request, .flags = flags}, tensors).all());
   }
   std::vector<Outgoing> items;
   append_message(items, AnswerMessage{request, number, answer.last, {}}, DescriptorKind::result, tensors,

@@ -134,7 +134,7 @@ void ServerSession::end(const Error* why) noexcept {
   std::unordered_map<std::uint64_t, RequestPtr> calls;
   {
     MutexLock lock(mutex_);
-    calls.swap(calls_);
+    calls = calls_.take_all();
   }
   if (caller_ != nullptr) {
     if (host_.leave(client_)) host_.worker().core.close_client(caller_->client_id());

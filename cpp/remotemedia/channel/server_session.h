@@ -17,6 +17,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/mutex.h"
+#include "remotemedia/base/recycling_map.h"
 #include "remotemedia/channel/channel_messages.h"
 #include "remotemedia/channel/client_process.h"
 #include "remotemedia/channel/incoming_tensors.h"
@@ -178,7 +179,7 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   std::size_t waiting_for_messages_ = 0;
 
   Mutex mutex_;
-  std::unordered_map<std::uint64_t, RequestPtr> calls_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  RecyclingMap<std::unordered_map<std::uint64_t, RequestPtr>> calls_ REMOTEMEDIA_GUARDED_BY(mutex_);
 };
 
 }  // namespace remotemedia::detail

@@ -60,16 +60,18 @@ bool fits_records(std::span<const OutgoingTensor> tensors) noexcept {
   });
 }
 
-std::vector<Record> records_of(DescriptorKind kind, std::uint64_t request, std::span<const OutgoingTensor> tensors,
-                               std::uint64_t deadline_ns, std::uint32_t flags) {
-  std::vector<Record> records;
-  records.reserve(tensors.size());
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    TensorDescriptor descriptor = describe(tensors[i], flags);
-    descriptor.deadline_ns = deadline_ns;
-    records.push_back(record_of(kind, request, i, tensors.size(), descriptor));
+Records::Records(const RecordFields& fields, std::span<const OutgoingTensor> tensors) {
+  const auto record = [&](std::size_t i) {
+    TensorDescriptor descriptor = describe(tensors[i], fields.flags);
+    descriptor.deadline_ns = fields.deadline_ns;
+    return record_of(fields.kind, fields.request, i, tensors.size(), descriptor);
+  };
+  if (tensors.size() == 1) {
+    first_ = record(0);
+    return;
   }
-  return records;
+  more_.reserve(tensors.size());
+  for (std::size_t i = 0; i < tensors.size(); ++i) more_.push_back(record(i));
 }
 
 template <class M>

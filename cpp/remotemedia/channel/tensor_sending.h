@@ -63,9 +63,26 @@ bool has_record(const OutgoingTensor& tensor) noexcept;
 /// Whether records alone say all of it: every tensor lies in one, or in a segment and has few enough axes.
 bool fits_records(std::span<const OutgoingTensor> tensors) noexcept;
 
-/// One record for each tensor, in order.
-std::vector<Record> records_of(DescriptorKind kind, std::uint64_t request, std::span<const OutgoingTensor> tensors,
-                               std::uint64_t deadline_ns, std::uint32_t flags = 0);
+/// What all records of a call or of an answer say.
+struct RecordFields {
+  DescriptorKind kind = DescriptorKind::submit;
+  std::uint64_t request = 0;
+  std::uint64_t deadline_ns = 0;
+  std::uint32_t flags = 0;
+};
+
+/// One record for each tensor, in order. A single one takes no memory of its own.
+class Records {
+ public:
+  Records() = default;
+  Records(const RecordFields& fields, std::span<const OutgoingTensor> tensors);
+
+  std::span<const Record> all() const noexcept { return more_.empty() ? std::span(&first_, 1) : std::span(more_); }
+
+ private:
+  Record first_;
+  std::vector<Record> more_;  ///< All of them, where there is more than one.
+};
 
 /// Puts `tensors` into `message.tensors`, and behind `items` the records that it refers to, the message, and what
 /// follows it in chunks.

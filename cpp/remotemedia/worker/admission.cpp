@@ -18,7 +18,9 @@ RequestPtr WorkerCore::submit(const std::shared_ptr<Caller>& caller, Call call) 
   MutexLock lock(mutex_);
   check_accepts(*caller);
   auto request = std::make_shared<Request>(++last_id_, caller, std::move(call), rows, now);
-  unanswered_[caller->client_id()].insert(request);
+  Requests& unanswered = unanswered_[caller->client_id()];
+  request->unanswered_at = unanswered.size();
+  unanswered.push_back(request);
   if (request->session) sessions_.add_request(*request->session);
   if (request->call.deadline != TimePoint::max()) {
     deadlines_.emplace(request->call.deadline, request);
@@ -85,7 +87,7 @@ void WorkerCore::close_client(std::uint64_t client_id) {
   {
     MutexLock lock(mutex_);
     const auto gone = error(ErrorCode::cancelled, "its client has gone");
-    for (const RequestPtr& request : std::set<RequestPtr>(unanswered_[client_id])) {
+    for (const RequestPtr& request : Requests(unanswered_[client_id])) {
       end_early(request, Outcome::cancelled, gone, answers);
     }
     unanswered_.erase(client_id);
@@ -99,7 +101,10 @@ bool WorkerCore::end(const RequestPtr& request, Outcome outcome, TimePoint now) 
   if (request->over.exchange(true)) return false;
   ++answers_on_their_way_;
   statistics_.count_end(outcome, now - request->accepted_at);
-  unanswered_[request->caller->client_id()].erase(request);
+  Requests& unanswered = unanswered_[request->caller->client_id()];
+  unanswered.back()->unanswered_at = request->unanswered_at;
+  unanswered[request->unanswered_at] = std::move(unanswered.back());
+  unanswered.pop_back();
   if (request->call.deadline != TimePoint::max()) deadlines_.erase({request->call.deadline, request});
   return true;
 }
@@ -135,7 +140,7 @@ bool WorkerCore::is_finished() const {
 
 void WorkerCore::give_up_all(Answers& answers) {
   const auto over = error(ErrorCode::worker_unavailable, "it ended before it could answer");
-  for (const auto& [client_id, requests] : std::map<std::uint64_t, std::set<RequestPtr>>(unanswered_)) {
+  for (const auto& [client_id, requests] : std::map<std::uint64_t, Requests>(unanswered_)) {
     for (const RequestPtr& request : requests) end_early(request, Outcome::unfinished, over, answers);
   }
   notify_work();

@@ -28,7 +28,8 @@ struct ModelWorkerClient::Impl {
       const detail::WorkerDescription& worker = connection->worker();
       detail::check_inputs({worker.model_id, worker.signature, worker.max_batch_size}, inputs);
       const std::uint64_t number =
-          connection->submit({.inputs = inputs,
+          connection->submit(inputs,
+                             {.inputs = {},
                               .parameters = options.parameters,
                               .session_id = options.session_id,
                               .priority = options.priority,

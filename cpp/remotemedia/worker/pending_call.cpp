@@ -57,7 +57,7 @@ bool PendingCall::settle(Answer last, Unread unread) {
     if (done) {
       outputs.swap(last.outputs);
     } else {
-      unread_.push_back(std::move(last));
+      last_.emplace(std::move(last));
     }
     settled_.store(true, std::memory_order_release);
     changed_.notify_all();
@@ -112,12 +112,12 @@ std::optional<Answer> PendingCall::next() {
   std::optional<Answer> first;
   {
     MutexLock lock(mutex_);
-    if (unread_.empty()) return std::nullopt;
+    if (unread_.empty()) return std::exchange(last_, std::nullopt);
     first = std::move(unread_.front());
     unread_.pop_front();
     any_unread_ = !unread_.empty();
   }
-  if (!first->last) connection_->answers_read(number_, 1);
+  connection_->answers_read(number_, 1);
   return first;
 }
 
@@ -129,11 +129,13 @@ void PendingCall::cancel() {
 void PendingCall::abandon() noexcept {
   if (is_inherited()) return;
   std::list<Answer> dropped;
+  std::optional<Answer> last;
   std::function<void()> readable;
   bool goes_on = false;
   {
     MutexLock lock(mutex_);
     dropped.swap(unread_);
+    last.swap(last_);
     readable.swap(readable_);
     goes_on = !settled_.exchange(true);
   }

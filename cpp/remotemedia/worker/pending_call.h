@@ -81,7 +81,8 @@ class PendingCall {
   CondVar changed_;
   Done done_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::function<void()> readable_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  std::list<Answer> unread_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  std::list<Answer> unread_ REMOTEMEDIA_GUARDED_BY(mutex_);  // before the last
+  std::optional<Answer> last_ REMOTEMEDIA_GUARDED_BY(mutex_);
 };
 
 }  // namespace remotemedia::detail

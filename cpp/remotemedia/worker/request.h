@@ -115,6 +115,7 @@ struct Request {
   std::atomic<bool> over{false};
 
   Place place = Place::queued;
+  std::size_t unanswered_at = 0;  ///< Its place among its client's.
 
   // Of a stream:
   std::size_t unread_answers = 0;

@@ -62,10 +62,9 @@ RequestQueue::Batch RequestQueue::take(const BatchRules& rules, TimePoint now) {
   return batch;
 }
 
-void RequestQueue::take_out(std::map<Rank, RequestPtr>::iterator place, std::vector<RequestPtr>& into) {
+void RequestQueue::take_out(Waiting::iterator place, std::vector<RequestPtr>& into) {
   leave_line(*place->second, true);
-  into.push_back(std::move(place->second));
-  waiting_.erase(place);
+  into.push_back(waiting_.take(place));
 }
 
 void RequestQueue::leave_line(const Request& request, bool to_run) {
@@ -87,7 +86,7 @@ bool RequestQueue::remove(const Request& request) {
   const auto place = waiting_.find(rank_of(request));
   if (place == waiting_.end()) return false;
   leave_line(request, false);
-  waiting_.erase(place);
+  waiting_.take(place);
   return true;
 }
 

@@ -14,6 +14,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
+#include "remotemedia/base/recycling_map.h"
 #include "remotemedia/worker/request.h"
 
 namespace remotemedia::detail {
@@ -57,12 +58,14 @@ class REMOTEMEDIA_API RequestQueue {
     bool running = false;
   };
 
+  using Waiting = RecyclingMap<std::map<Rank, RequestPtr>>;
+
   static Rank rank_of(const Request& request) noexcept { return {-std::int64_t{request.call.priority}, request.id}; }
   bool may_run(const Request& request, const BatchRules& rules) const;
-  void take_out(std::map<Rank, RequestPtr>::iterator place, std::vector<RequestPtr>& into);
+  void take_out(Waiting::iterator place, std::vector<RequestPtr>& into);
   void leave_line(const Request& request, bool to_run);
 
-  std::map<Rank, RequestPtr> waiting_;
+  Waiting waiting_;
   std::map<SessionKey, Line> lines_;
 };
 

@@ -118,7 +118,13 @@ class WorkerConnection {
 
   /// Sends a call and returns its number. on_answer is called on whichever thread receives, also before this returns;
   /// never when this throws, and then the worker did not get the call.
-  virtual std::uint64_t submit(Call call, ReceivedBy receiver) = 0;
+  std::uint64_t submit(Call call, ReceivedBy receiver) {
+    const TensorMap inputs = std::move(call.inputs);
+    return submit(inputs, std::move(call), receiver);
+  }
+
+  /// The same with inputs that stay the caller's; those of `call` are none.
+  virtual std::uint64_t submit(const TensorMap& inputs, Call call, ReceivedBy receiver) = 0;
 
   /// Nothing, where the call has ended.
   virtual void cancel(std::uint64_t call) noexcept = 0;

@@ -204,8 +204,8 @@ class REMOTEMEDIA_API WorkerCore {
   std::exception_ptr warm_up_error_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::uint64_t last_id_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;
   RequestQueue queue_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  std::map<std::uint64_t, std::set<RequestPtr>> unanswered_ REMOTEMEDIA_GUARDED_BY(mutex_);  ///< By client.
-  std::set<std::pair<TimePoint, RequestPtr>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);      ///< Of these.
+  std::map<std::uint64_t, Requests> unanswered_ REMOTEMEDIA_GUARDED_BY(mutex_);          ///< By client.
+  std::set<std::pair<TimePoint, RequestPtr>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);  ///< Of these.
   std::size_t answers_on_their_way_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;  ///< Requests that have ended, last ones.
   SessionTable sessions_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::deque<StreamPtr> streams_ REMOTEMEDIA_GUARDED_BY(mutex_);
