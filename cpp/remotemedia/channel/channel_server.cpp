@@ -25,6 +25,7 @@ constexpr std::size_t kMostSessions = 4096;
 constexpr Duration kHelloTime = seconds{5};
 constexpr Duration kRetryTime = milliseconds{1};      // of what a full queue kept
 constexpr Duration kLookTime = microseconds{100};     // between looks at the sockets while rings are busy
+constexpr int kLooksAtOnce = 8;                       // of an instance
 constexpr Duration kAcceptPause = milliseconds{100};  // after the system had no handle or memory for one
 constexpr int kMostAccepted = 64;                     // between two looks at the others
 constexpr Duration kLastWordsTime = seconds{2};
@@ -139,7 +140,10 @@ bool ChannelServer::look() noexcept {
   looked_.store(looked_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (!looks_.load(std::memory_order_relaxed)) looks_ = true;
   MutexLock lock(serving_);
-  return serve_rings();
+  for (int looks = 0; looks < kLooksAtOnce; ++looks) {
+    if (serve_rings()) return true;
+  }
+  return false;
 }
 
 bool ChannelServer::wait() noexcept {

@@ -174,7 +174,7 @@ void ClientSession::receive_some(const std::function<bool()>& done, TimePoint de
 }
 
 bool ClientSession::receive_ring() {
-  if (rings_ == nullptr) return false;
+  if (rings_ == nullptr || !rings_->ready()) return false;
   Record record;
   if (!rings_->pop(record)) return false;
   take(record);

@@ -16,7 +16,7 @@ namespace {
 constexpr Duration kQuickRun = std::chrono::microseconds{200};
 
 /// Between two looks at the clock, and at what came otherwise.
-constexpr int kLooks = 32;
+constexpr int kLooks = 8;
 
 std::string text_of(const std::exception_ptr& thrown) {
   try {
