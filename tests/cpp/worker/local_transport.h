@@ -29,7 +29,8 @@ class LocalConnection final : public detail::WorkerConnection, public std::enabl
   const detail::WorkerDescription& worker() const noexcept override { return description_; }
   bool is_over() const noexcept override;
   TensorBuffer allocate(const Dims& shape, DataType dtype) override;
-  std::uint64_t submit(detail::Call call, detail::ReceivedBy receiver) override;
+  using WorkerConnection::submit;
+  std::uint64_t submit(const TensorMap& inputs, detail::Call call, detail::ReceivedBy receiver) override;
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;
