@@ -76,7 +76,7 @@ OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, T
   return {std::move(key), std::move(copy), inputs_->find(block)};
 }
 
-std::uint64_t ClientSession::submit(const TensorMap& inputs, Call call, ReceivedBy receiver) {
+std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver) {
   check_usable();
   std::vector<OutgoingTensor> tensors;
   tensors.reserve(inputs.size());

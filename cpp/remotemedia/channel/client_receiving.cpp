@@ -37,7 +37,7 @@ bool has_passed(TimePoint deadline) noexcept {
   throw Error(ErrorCode::protocol_error, "the worker is refused: " + why);
 }
 
-TensorBuffer own_if_small(const TensorBuffer& tensor) {
+TensorBuffer own_if_small(TensorBuffer tensor) {
   const bool is_lent = tensor.storage() == StorageKind::shared_memory;
   return is_lent && tensor.nbytes() <= kMostOwnOutput ? tensor.copy().as_read_only() : tensor;
 }
@@ -353,8 +353,8 @@ void ClientSession::finish_chunked() {
   give(complete.request, std::move(answer));
 }
 
-void ClientSession::give(std::uint64_t request, Answer answer, Inputs inputs) {
-  std::function<void(Answer)> on_answer;
+void ClientSession::give(std::uint64_t request, Answer&& answer, Inputs inputs) {
+  std::function<void(Answer &&)> on_answer;
   if (answer.last) {
     if (std::optional<Pending> pending = remove(request, inputs)) on_answer = std::move(pending->on_answer);
   } else {

@@ -63,7 +63,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   bool is_over() const noexcept override;
   TensorBuffer allocate(const Dims& shape, DataType dtype) override;
   using WorkerConnection::submit;
-  std::uint64_t submit(const TensorMap& inputs, Call call, ReceivedBy receiver) override;
+  std::uint64_t submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver) override;
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;
@@ -75,7 +75,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
  private:
   /// What waits for something of the worker: a call, or a question.
   struct Pending {
-    std::function<void(Answer)> on_answer;
+    std::function<void(Answer&&)> on_answer;
     std::function<void(const WorkerMessage&)> on_message;  ///< Of a question.
     ReceivedBy receiver = ReceivedBy::caller;
     TimePoint deadline = TimePoint::max();  ///< At which the own thread answers it, if nobody else did.
@@ -120,7 +120,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void take_answer(const AnswerMessage& answer);
   void take_chunk(const ChunkMessage& chunk);
   void finish_chunked();
-  void give(std::uint64_t request, Answer answer, Inputs inputs = Inputs::may_be_read);
+  void give(std::uint64_t request, Answer&& answer, Inputs inputs = Inputs::may_be_read);
   void run_own_thread();
   TimePoint next_deadline() const REMOTEMEDIA_REQUIRES(mutex_);
   void end_late_calls();

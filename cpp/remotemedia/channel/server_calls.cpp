@@ -122,7 +122,7 @@ void ServerSession::complete(ChunkedCall& taken) {
   submit(taken.call.request, std::move(call));
 }
 
-void ServerSession::submit(std::uint64_t request, Call call) {
+void ServerSession::submit(std::uint64_t request, Call&& call) {
   {
     MutexLock lock(mutex_);
     if (request == 0 || !calls_.emplace(request, nullptr)) {
@@ -130,7 +130,7 @@ void ServerSession::submit(std::uint64_t request, Call call) {
     }
   }
   call.on_answer = [self = shared_from_this(), request, stream = call.stream, number = std::uint64_t{0}](
-                       Answer answer) mutable { self->answer(request, stream, number++, std::move(answer)); };
+                       Answer&& answer) mutable { self->answer(request, stream, number++, std::move(answer)); };
   RequestPtr submitted;
   try {
     check_copies(call.inputs, process_->copied_inputs.most());
@@ -174,7 +174,7 @@ void ServerSession::take(const AskHealthMessage& ask) {
   outbox_->send(write_message(HealthMessage{ask.request, healthy, healthy ? "" : host_.worker().status().reason}));
 }
 
-void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t number, Answer answer) {
+void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t number, Answer&& answer) {
   RequestPtr ended;  // its function holds this session
   if (answer.last) {
     MutexLock lock(mutex_);

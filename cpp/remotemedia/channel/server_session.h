@@ -144,9 +144,9 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   SegmentGrant grant_of(SegmentRole role, const Segment& segment, platform::Access access, Packet& packet);
 
   void complete(ChunkedCall& taken);
-  void submit(std::uint64_t request, Call call);
+  void submit(std::uint64_t request, Call&& call);
   RequestPtr find(std::uint64_t request);
-  void answer(std::uint64_t request, bool stream, std::uint64_t number, Answer answer);
+  void answer(std::uint64_t request, bool stream, std::uint64_t number, Answer&& answer);
   /// Whether nothing is left to send.
   bool answer_outputs(std::uint64_t request, bool stream, std::uint64_t number, Answer& answer);
   bool fail(std::uint64_t request, ErrorCode code, const std::string& text);

@@ -108,6 +108,7 @@ template void append_message(std::vector<Outgoing>& items, AnswerMessage message
                              std::vector<OutgoingTensor> tensors, std::size_t inline_bytes);
 
 void LentTensors::lend(std::span<const OutgoingTensor> tensors) {
+  if (std::ranges::none_of(tensors, has_record)) return;
   MutexLock lock(mutex_);
   for (const OutgoingTensor& tensor : tensors) {
     if (!has_record(tensor)) continue;

@@ -12,7 +12,7 @@ namespace remotemedia::detail {
 Caller::~Caller() = default;
 CallSource::~CallSource() = default;
 
-RequestPtr WorkerCore::submit(const std::shared_ptr<Caller>& caller, Call call) {
+RequestPtr WorkerCore::submit(const std::shared_ptr<Caller>& caller, Call&& call) {
   const std::int64_t rows = check_inputs({model_id_, signature_, max_batch_size_}, call.inputs);
   const TimePoint now = clock_.now();
   MutexLock lock(mutex_);
@@ -159,7 +159,7 @@ void WorkerCore::give(Answers& answers) {
   answers.clear();
 }
 
-void WorkerCore::give_last(const RequestPtr& request, Answer last) {
+void WorkerCore::give_last(const RequestPtr& request, Answer&& last) {
   request->call.on_answer(std::move(last));
   MutexLock lock(mutex_);
   if (--answers_on_their_way_ == 0) finished_.notify_all();

@@ -35,7 +35,7 @@ struct ModelWorkerClient::Impl {
                               .priority = options.priority,
                               .deadline = deadline,
                               .stream = stream,
-                              .on_answer = [state](detail::Answer answer) { state->answer(std::move(answer)); }},
+                              .on_answer = [state](detail::Answer&& answer) { state->answer(std::move(answer)); }},
                              receiver);
       state->sent(connection, number);
     });

@@ -24,7 +24,7 @@ void PendingCall::sent(std::shared_ptr<WorkerConnection> connection, std::uint64
   number_ = number;
 }
 
-void PendingCall::answer(Answer answer) {
+void PendingCall::answer(Answer&& answer) {
   if (answer.last) {
     settle(std::move(answer));
     return;
@@ -42,7 +42,7 @@ void PendingCall::answer(Answer answer) {
 }
 
 // Whether this was the last word.
-bool PendingCall::settle(Answer last, Unread unread) {
+bool PendingCall::settle(Answer&& last, Unread unread) {
   Done done;
   std::function<void()> readable;
   std::list<Answer> dropped;

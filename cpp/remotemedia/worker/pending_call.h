@@ -37,7 +37,7 @@ class PendingCall {
   void sent(std::shared_ptr<WorkerConnection> connection, std::uint64_t number) noexcept;
 
   /// One answer, or the last. Calls `done` with the last.
-  void answer(Answer answer);
+  void answer(Answer&& answer);
 
   bool settled() const noexcept { return settled_.load(std::memory_order_acquire); }
 
@@ -64,7 +64,7 @@ class PendingCall {
  private:
   enum class Unread { kept, dropped };
 
-  bool settle(Answer last, Unread unread = Unread::kept);
+  bool settle(Answer&& last, Unread unread = Unread::kept);
   bool is_readable() const noexcept { return settled() || any_unread_.load(std::memory_order_acquire); }
   template <class Condition>
   bool wait_until(const Condition& condition, TimePoint deadline);

@@ -84,7 +84,7 @@ struct Call {
 
   /// Called once with the last answer, and before that with each one of a stream, whose last has no outputs; by one
   /// thread at a time, without a lock of the worker. Must not throw.
-  std::function<void(Answer)> on_answer;
+  std::function<void(Answer&&)> on_answer;
 };
 
 /// A session, as a worker knows it: equal names of two clients are two sessions.
@@ -99,7 +99,7 @@ struct SessionKey {
 struct Request {
   enum class Place { queued, running, ended };
 
-  Request(std::uint64_t number, std::shared_ptr<Caller> from, Call what, std::int64_t row_count, TimePoint now)
+  Request(std::uint64_t number, std::shared_ptr<Caller> from, Call&& what, std::int64_t row_count, TimePoint now)
       : id(number), caller(std::move(from)), call(std::move(what)), rows(row_count), accepted_at(now) {
     if (call.session_id) session = SessionKey{caller->client_id(), *call.session_id};
   }

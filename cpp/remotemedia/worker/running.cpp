@@ -248,7 +248,7 @@ void WorkerCore::run_alone(Instance& instance, const RequestPtr& request) {
   run_batch(instance, {&request, 1});
 }
 
-void WorkerCore::finish(Instance& instance, const RequestPtr& request, Answer last) {
+void WorkerCore::finish(Instance& instance, const RequestPtr& request, Answer&& last) {
   bool unanswered = false;
   const TimePoint now = clock_.now();
   {

@@ -124,7 +124,7 @@ class WorkerConnection {
   }
 
   /// The same with inputs that stay the caller's; those of `call` are none.
-  virtual std::uint64_t submit(const TensorMap& inputs, Call call, ReceivedBy receiver) = 0;
+  virtual std::uint64_t submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver) = 0;
 
   /// Nothing, where the call has ended.
   virtual void cancel(std::uint64_t call) noexcept = 0;

@@ -70,7 +70,7 @@ class REMOTEMEDIA_API WorkerCore {
 
   /// Errors:  invalid_tensor, as check_inputs; rejected, which names the limit; worker_unavailable when it does not
   /// run.
-  RequestPtr submit(const std::shared_ptr<Caller>& caller, Call call);
+  RequestPtr submit(const std::shared_ptr<Caller>& caller, Call&& call);
 
   /// Answers with cancelled, now. One that waits never runs, a model that runs it is told.
   void cancel(const RequestPtr& request);
@@ -140,7 +140,7 @@ class REMOTEMEDIA_API WorkerCore {
   std::exception_ptr error(ErrorCode code, const std::string& what) const;
   std::exception_ptr too_late() const;
   void give(Answers& answers);
-  void give_last(const RequestPtr& request, Answer last);
+  void give_last(const RequestPtr& request, Answer&& last);
 
   // running.cpp
   void run_instance(Instance& instance, bool warms_up);
@@ -159,7 +159,7 @@ class REMOTEMEDIA_API WorkerCore {
   void perform(Instance& instance, AskHealth& asked);
   void run_batch(Instance& instance, std::span<const RequestPtr> requests);
   void run_alone(Instance& instance, const RequestPtr& request);
-  void finish(Instance& instance, const RequestPtr& request, Answer last);
+  void finish(Instance& instance, const RequestPtr& request, Answer&& last);
   TensorMap infer(std::span<const RequestPtr> requests, const TensorMap& inputs, InferenceContext& context);
   std::vector<RequestInfo> describe(std::span<const RequestPtr> requests);
   InferenceContext::Allocate allocator_for(std::span<const RequestPtr> requests) const;

@@ -68,7 +68,7 @@ TensorBuffer LocalConnection::allocate(const Dims& shape, DataType dtype) {
   return TensorBuffer::allocate(shape, dtype);
 }
 
-std::uint64_t LocalConnection::submit(const TensorMap& inputs, detail::Call call, detail::ReceivedBy) {
+std::uint64_t LocalConnection::submit(const TensorMap& inputs, detail::Call&& call, detail::ReceivedBy) {
   if (LocalTransport::instance().takes_call_away()) break_off();
   check_open();
   std::uint64_t number = 0;
