@@ -18,6 +18,15 @@ class RecyclingMap {
   using key_type = typename Map::key_type;
   using mapped_type = typename Map::mapped_type;
 
+  RecyclingMap() = default;
+  RecyclingMap(const RecyclingMap& other) : map_(other.map_) {}
+  RecyclingMap(RecyclingMap&&) noexcept = default;
+  RecyclingMap& operator=(RecyclingMap other) noexcept {
+    map_.swap(other.map_);
+    return *this;
+  }
+  ~RecyclingMap() = default;
+
   /// False when the key is there already.
   bool emplace(const key_type& key, mapped_type value) {
     if (spare_.empty()) return map_.emplace(key, std::move(value)).second;
