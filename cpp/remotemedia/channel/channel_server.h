@@ -4,7 +4,8 @@
 //
 // While calls come, the poller looks at the rings and asks the system for nothing but a look at the sockets now and
 // then; when none has come for WorkerConfig::spin it sleeps until a bell, a message, a death or a caller wakes it.
-// While an instance of the worker looks at the rings itself, the poller has the sockets alone.
+// While an instance of the worker looks at the rings itself, or sleeps at their bells, the poller has the sockets
+// alone.
 
 #pragma once
 
@@ -63,6 +64,10 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   void end_wait() noexcept override;
   void end_looks() noexcept override;
 
+  // channel_server_looks.cpp
+  struct Bells;
+  bool begin_wait(Bells& bells) REMOTEMEDIA_REQUIRES(serving_);
+  void end_wait(const Bells& bells, const std::vector<std::size_t>& ready) REMOTEMEDIA_REQUIRES(serving_);
   void run() noexcept;
   bool instance_looks(TimePoint now) noexcept;
   bool serve_rings() REMOTEMEDIA_REQUIRES(serving_);
@@ -73,6 +78,7 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   TimePoint begin_look(Look& look, TimePoint now) REMOTEMEDIA_REQUIRES(serving_);
   void serve_ready(const Sessions& sessions, const std::vector<std::size_t>& begins,
                    const std::vector<std::size_t>& ready) REMOTEMEDIA_REQUIRES(serving_);
+  bool may_accept(TimePoint now) const REMOTEMEDIA_REQUIRES(serving_);
   void accept_some() REMOTEMEDIA_REQUIRES(serving_);
   void accept(platform::DescriptorChannel channel) REMOTEMEDIA_REQUIRES(serving_);
   std::shared_ptr<ClientProcess> process_of(std::int64_t process) REMOTEMEDIA_REQUIRES(serving_);

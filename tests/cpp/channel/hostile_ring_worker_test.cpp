@@ -188,6 +188,56 @@ TEST(HostileRingWorkerTest, TensorsWithoutTheirMessagesAreNotCollectedForEver) {
   EXPECT_EQ(code_of(inbox.wait_for()), ErrorCode::protocol_error);
 }
 
+/// A call with most of the memory that there is for inputs, which ends before it is answered.
+std::uint64_t call_late(RingWorker& worker) {
+  const Inbox inbox;
+  detail::Call call;
+  call.inputs = {{"x", worker.client().allocate({7000}, DataType::float32)}};
+  call.deadline = monotonic_clock().now();
+  call.on_answer = inbox.on_answer();
+  const std::uint64_t number = worker.client().submit(std::move(call), detail::ReceivedBy::connection);
+  EXPECT_EQ(code_of(inbox.wait_for()), ErrorCode::deadline_exceeded);
+  return number;
+}
+
+void expect_no_memory(RingWorker& worker) {
+  EXPECT_EQ(worker.client().allocate({7000}, DataType::float32).storage(), StorageKind::heap);
+}
+
+void expect_memory_again(RingWorker& worker) {
+  EXPECT_EQ(worker.client().allocate({7000}, DataType::float32).storage(), StorageKind::shared_memory);
+  expect_answered(worker);
+}
+
+TEST(HostileRingWorkerTest, InputsOfACallThatHasEndedAreKeptUntilAnAnswerSaysThatTheyWereLetGo) {
+  RingWorker worker;
+  TensorDescriptor output = RingWorker::output(call_late(worker));
+  expect_no_memory(worker);
+  worker.push(output);
+  expect_answered(worker);
+  output.flags = detail::kInputsLetGo;
+  worker.push(output);
+  expect_answered(worker);
+  expect_memory_again(worker);
+}
+
+TEST(HostileRingWorkerTest, InputsOfACallThatHasEndedAreKeptUntilARecordGivesThemBack) {
+  RingWorker worker;
+  TensorDescriptor release;
+  release.kind = static_cast<std::uint8_t>(DescriptorKind::release);
+  release.request_id = call_late(worker);
+  release.segment = 2;
+  release.generation = 1;
+  release.slot_offset = kSegmentHeaderBytes;
+  worker.push(release);
+  expect_answered(worker);
+  expect_memory_again(worker);
+  const Inbox inbox;
+  call(worker, inbox);
+  worker.push(release);
+  EXPECT_EQ(code_of(answer_of(worker, inbox)), ErrorCode::protocol_error);
+}
+
 TEST(HostileRingWorkerTest, WhatWasNotLentCannotBeGivenBack) {
   expect_ends([](RingWorker& worker, std::uint64_t) {
     TensorDescriptor release;
