@@ -269,7 +269,7 @@ void ChannelServer::end_overdue_leases(TimePoint now) {
   leases_from_ = now;
   for (const std::shared_ptr<ServerSession>& session : sessions_) {
     serve(*session, [&] {
-      (void)session->serve_ring();  // nobody is woken for small ones that come back
+      (void)session->serve_ring();  // nobody is woken for what comes back
       if (!session->lease_is_over()) return true;
       throw Error(ErrorCode::rejected, "a client kept an output for longer than output_lease, which is " +
                                            std::to_string(std::chrono::duration_cast<milliseconds>(*lease).count()) +

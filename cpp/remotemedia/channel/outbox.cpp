@@ -23,8 +23,12 @@ void Outbox::use(std::shared_ptr<SessionRings> rings) {
   rings_ = std::move(rings);
 }
 
-bool Outbox::send(std::span<const Record> records, Sleeper peer) {
+bool Outbox::send(std::span<const Record> records) {
   MutexLock lock(mutex_);
+  return push(records, IfAsleep::woken);
+}
+
+bool Outbox::push(std::span<const Record> records, IfAsleep peer) {
   if (channel_ == nullptr || broken_) return true;
   std::size_t sent = 0;
   if (kept_.empty()) {
@@ -34,7 +38,7 @@ bool Outbox::send(std::span<const Record> records, Sleeper peer) {
       give_up();
       return true;
     }
-    if (peer == Sleeper::is_woken || sent < records.size()) rings_->wake_peer();
+    if (peer == IfAsleep::woken || sent < records.size()) rings_->wake_peer();
   }
   if (sent == records.size()) return true;
   for (; sent < records.size(); ++sent) kept_.emplace_back(records[sent]);
@@ -55,12 +59,12 @@ bool Outbox::send(std::vector<std::byte> message) {
   return send(std::move(items));
 }
 
-void Outbox::send_release(const Record& record, Sleeper peer) noexcept {
+void Outbox::send_release(const Record& record) noexcept {
   if (fork_generation() != fork_generation_) return;
+  MutexLock lock(mutex_);
   try {
-    send(std::span(&record, 1), peer);
+    push({&record, 1}, IfAsleep::left);
   } catch (const std::exception&) {
-    MutexLock lock(mutex_);
     give_up();
   }
 }

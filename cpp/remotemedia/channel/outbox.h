@@ -41,9 +41,6 @@ struct ChunkedTensor {
   std::size_t sent = 0;
 };
 
-/// The other side, where it sleeps: what can wait is read by it when it wakes for something else, or the ring is full.
-enum class Sleeper { is_woken, sleeps_on };
-
 struct Packet {
   std::vector<std::byte> bytes;
   std::vector<platform::OwnedHandle> handles;
@@ -65,12 +62,13 @@ class Outbox {
   void use(std::shared_ptr<SessionRings> rings);
 
   /// Whether nothing is kept.
-  bool send(std::span<const Record> records, Sleeper peer = Sleeper::is_woken);
+  bool send(std::span<const Record> records);
   bool send(std::vector<Outgoing> items);
   bool send(std::vector<std::byte> message);
 
-  /// For destructors: also in a forked child, where nothing is sent.
-  void send_release(const Record& record, Sleeper peer) noexcept;
+  /// For destructors: also in a forked child, where nothing is sent. Nobody is woken for it: the other side reads it
+  /// before it needs memory.
+  void send_release(const Record& record) noexcept;
 
   /// Sends what is kept, as far as it goes. Whether all of it went.
   bool flush() noexcept;
@@ -86,6 +84,8 @@ class Outbox {
   void close() noexcept;
 
  private:
+  enum class IfAsleep { woken, left };  ///< The other side.
+  bool push(std::span<const Record> records, IfAsleep peer) REMOTEMEDIA_REQUIRES(mutex_);
   bool send_one(Outgoing& item) REMOTEMEDIA_REQUIRES(mutex_);
   bool send_bytes(std::span<const std::byte> bytes, std::span<const platform::NativeHandle> handles)
       REMOTEMEDIA_REQUIRES(mutex_);

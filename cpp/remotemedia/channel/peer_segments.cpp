@@ -18,9 +18,6 @@ namespace {
   throw Error(ErrorCode::protocol_error, "the other side of the session is refused: " + why);
 }
 
-/// Who waits for memory hears of so little when he wakes for something else.
-constexpr std::size_t kMostInNoHurry = 4096;
-
 /// A slot of the peer's that is read here.
 class LeasedBlock final : public BlockOwner {
  public:
@@ -45,7 +42,7 @@ class LeasedBlock final : public BlockOwner {
 
  private:
   void give_back() noexcept override {
-    if (said_) outbox_->send_release(release(), size_ <= kMostInNoHurry ? Sleeper::sleeps_on : Sleeper::is_woken);
+    if (said_) outbox_->send_release(release());
     delete this;
   }
 
