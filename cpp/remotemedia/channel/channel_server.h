@@ -67,7 +67,7 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   // channel_server_looks.cpp
   struct Bells;
   bool begin_wait(Bells& bells) REMOTEMEDIA_REQUIRES(serving_);
-  void end_wait(const Bells& bells, const std::vector<std::size_t>& ready) REMOTEMEDIA_REQUIRES(serving_);
+  void wake_up(const Bells& bells, const std::vector<std::size_t>& ready) REMOTEMEDIA_REQUIRES(serving_);
   void run() noexcept;
   bool instance_looks(TimePoint now) noexcept;
   bool serve_rings() REMOTEMEDIA_REQUIRES(serving_);

@@ -117,9 +117,9 @@ struct ChannelServer::Bells {
 
 /// False where somebody has to look at a session from time to time.
 bool ChannelServer::begin_wait(Bells& bells) {
+  if (std::ranges::any_of(sessions_, [](const auto& session) { return session->is_waiting(); })) return false;
   bells.handles.push_back(instance_bell_->wait_handle());
   for (const std::shared_ptr<ServerSession>& session : sessions_) {
-    if (session->is_waiting()) return false;
     if (session->rings() == nullptr) continue;
     bells.sessions.push_back(session);
     bells.rings.push_back(session->rings());
@@ -131,7 +131,7 @@ bool ChannelServer::begin_wait(Bells& bells) {
   return true;
 }
 
-void ChannelServer::end_wait(const Bells& bells, const std::vector<std::size_t>& ready) {
+void ChannelServer::wake_up(const Bells& bells, const std::vector<std::size_t>& ready) {
   waits_ = false;
   looked_.store(looked_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   auto next = ready.begin();
@@ -157,7 +157,7 @@ bool ChannelServer::wait() noexcept {
     const TimePoint until = bells.may_sleep ? TimePoint::max() : TimePoint{};
     const std::vector<std::size_t> ready = platform::wait_for_any(bells.handles, until);
     MutexLock lock(serving_);
-    end_wait(bells, ready);
+    wake_up(bells, ready);
     serve_rings();
     poller_rests = std::exchange(poller_rests_, false);
   } catch (const std::exception&) {
