@@ -39,7 +39,8 @@ bool has_passed(TimePoint deadline) noexcept {
 
 TensorBuffer own_if_small(TensorBuffer tensor) {
   const bool is_lent = tensor.storage() == StorageKind::shared_memory;
-  return is_lent && tensor.nbytes() <= kMostOwnOutput ? tensor.copy().as_read_only() : tensor;
+  if (is_lent && tensor.nbytes() <= kMostOwnOutput) tensor = tensor.copy().as_read_only();
+  return tensor;
 }
 
 }  // namespace
