@@ -174,6 +174,7 @@ void ServerSession::take(const AskHealthMessage& ask) {
   outbox_->send(write_message(HealthMessage{ask.request, healthy, healthy ? "" : host_.worker().status().reason}));
 }
 
+/// Inputs are let go before the client hears: it may call again at once, and their memory counts.
 void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t number, Answer&& answer) {
   RequestPtr ended;  // its function holds this session
   if (answer.last) {
@@ -184,8 +185,14 @@ void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t num
   }
   bool all_went = true;
   try {
-    all_went = answer.error != nullptr ? fail(request, answer.error) : answer_outputs(request, stream, number, answer);
+    if (answer.error == nullptr) {
+      all_went = answer_outputs(request, stream, number, answer);
+    } else {
+      answer.inputs.clear();
+      all_went = fail(request, answer.error);
+    }
   } catch (const std::exception&) {
+    answer.inputs.clear();
     all_went = fail(request, std::current_exception());
   }
   if (!all_went) host_.wake_poller();
@@ -200,12 +207,14 @@ bool ServerSession::answer_outputs(std::uint64_t request, bool stream, std::uint
   if (numbered && !stream && fits_records(tensors)) {
     lent_.lend(tensors);
     const std::uint32_t flags = PeerSegments::end_unsaid(answer.inputs) ? kInputsLetGo : 0;
+    answer.inputs.clear();
     return outbox_->send(Records({.kind = DescriptorKind::result, .request = request, .flags = flags}, tensors).all());
   }
   std::vector<Outgoing> items;
   append_message(items, AnswerMessage{request, number, answer.last, {}}, DescriptorKind::result, tensors,
                  kMaxInlineBytes);
   lent_.lend(tensors);
+  answer.inputs.clear();
   return outbox_->send(std::move(items));
 }
 

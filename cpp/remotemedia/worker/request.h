@@ -70,7 +70,7 @@ struct Answer {
   TensorMap outputs;
   std::exception_ptr error;  ///< With it the call is over, and `outputs` empty.
   bool last = true;
-  TensorMap inputs = {};  ///< Of the call, with the last one: let go by whoever sends it, once it is sent.
+  TensorMap inputs = {};  ///< Of the call, with the last one: let go by whoever sends it.
 };
 
 /// What is asked of a worker.
