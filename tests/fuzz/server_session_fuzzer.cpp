@@ -87,6 +87,7 @@ class Host final : public SessionHost {
   void run_beside(std::function<void()> work) override { beside_.push_back(std::move(work)); }
   void run_on_poller(std::function<void()> work) override { posted_.push_back(std::move(work)); }
   void wake_poller() noexcept override {}
+  void rings_made() noexcept override {}
 
   void do_posted() {
     for (std::vector<std::function<void()>>* const list : {&beside_, &posted_}) {
