@@ -215,8 +215,13 @@ void ChannelServer::look_at_sockets(Look look) {
   const std::vector<std::size_t> ready = platform::wait_for_any(handles, deadline);
   MutexLock lock(serving_);
   poller_rests_ = false;
-  if (look == Look::asleep && !waits_) {
-    for (const std::shared_ptr<ServerSession>& session : sessions_) session->end_sleep();
+  if (look == Look::asleep) {
+    // An instance that went to sleep at the bells meanwhile has not heard those that this thread has.
+    if (waits_) {
+      instance_bell_->ring();
+    } else {
+      for (const std::shared_ptr<ServerSession>& session : sessions_) session->end_sleep();
+    }
   }
   if (!ready.empty() && ready.front() == 0) {
     (void)doorbell_->wait(TimePoint{});

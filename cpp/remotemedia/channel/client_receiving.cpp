@@ -24,6 +24,7 @@ constexpr Duration kRetryTime = std::chrono::milliseconds{1};
 constexpr std::size_t kMostOwnOutput = 4096;  // what is no larger is copied: memory that the worker has back at once
 constexpr int kShareOfSocket = 64;
 constexpr std::size_t kMostEarly = 4096;
+constexpr Duration kSegmentTime = std::chrono::seconds{1};  // for one that was sent before the ring's record
 constexpr std::size_t kMostWaitingForMessages = 4 * kMaxTensors;
 
 /// Looks at the ring between two at the clock.
@@ -211,11 +212,13 @@ bool ClientSession::receive_socket() {
   return true;
 }
 
-/// Reads on until one has come. What else comes has to wait, so that it stays in order with the ring.
+/// Reads on until one has come: a pipe may be slower than the ring. What else comes has to wait, so that it stays in
+/// order with the ring.
 void ClientSession::receive_segment() {
+  const TimePoint until = later(monotonic_clock().now(), kSegmentTime);
   for (;;) {
     platform::Message message;
-    if (channel_->receive(message, TimePoint{}) != platform::DescriptorChannel::Received::message) {
+    if (channel_->receive(message, until) != platform::DescriptorChannel::Received::message) {
       refuse("it sent a tensor in a segment that it did not send");
     }
     const bool is_segment =
