@@ -12,12 +12,10 @@
 #include "remotemedia/memory/fork_generation.h"
 #include "remotemedia/platform/machine.h"
 #include "remotemedia/platform/monotonic_clock.h"
-#include "remotemedia/platform/waiting.h"
 
 namespace remotemedia::detail {
 namespace {
 
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 

@@ -161,7 +161,7 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   const std::shared_ptr<Outbox> outbox_;
   std::atomic<std::uint32_t> next_segment_{0};
   PeerSegments inputs_;
-  LentTensors lent_{&process_->outputs};
+  LentTensors lent_{process_->outputs};
   std::shared_ptr<SessionRings> rings_;
   std::uint32_t ring_depth_ = 0;
   std::shared_ptr<OutputArena> outputs_;

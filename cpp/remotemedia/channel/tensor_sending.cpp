@@ -116,7 +116,7 @@ void LentTensors::lend(std::span<const OutgoingTensor> tensors) {
     if (lent.times++ > 0) continue;
     lent.block = tensor.tensor.block();
     lent.since = turn_;
-    if (counted_ != nullptr) counted_->take_anyway(lent.block.size());
+    counted_.take_anyway(lent.block.size());
   }
 }
 
@@ -130,7 +130,7 @@ MemoryBlock LentTensors::take_back(const TensorDescriptor& release) {
   if (--found->second.times > 0) return {};
   MemoryBlock block = std::move(found->second.block);
   lent_.erase(found);
-  if (counted_ != nullptr) counted_->give_back(block.size());
+  counted_.give_back(block.size());
   return block;
 }
 
@@ -138,7 +138,7 @@ std::vector<MemoryBlock> LentTensors::clear() noexcept {
   std::vector<MemoryBlock> blocks;
   MutexLock lock(mutex_);
   for (auto& [place, lent] : lent_) {
-    if (counted_ != nullptr) counted_->give_back(lent.block.size());
+    counted_.give_back(lent.block.size());
     blocks.push_back(std::move(lent.block));
   }
   lent_.clear();

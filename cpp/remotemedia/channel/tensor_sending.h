@@ -98,7 +98,7 @@ void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind
 class LentTensors {
  public:
   /// `counted`: what is lent counts there.
-  explicit LentTensors(Budget* counted = nullptr) noexcept : counted_(counted) {}
+  explicit LentTensors(Budget& counted) noexcept : counted_(counted) {}
   LentTensors(const LentTensors&) = delete;
   LentTensors& operator=(const LentTensors&) = delete;
   ~LentTensors() { clear(); }
@@ -124,7 +124,7 @@ class LentTensors {
     std::uint64_t since = 0;  ///< The turn in which it was lent first, or given back once.
   };
 
-  Budget* const counted_;
+  Budget& counted_;
 
   Mutex mutex_;
   /// By segment, generation and slot.

@@ -113,7 +113,7 @@ class LentTensorsTest : public ::testing::Test {
   }
 
   Budget budget_{kMost};
-  LentTensors lent_{&budget_};
+  LentTensors lent_{budget_};
 };
 
 TEST_F(LentTensorsTest, CountOnceHoweverOftenTheyAreLent) {
