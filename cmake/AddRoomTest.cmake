@@ -12,12 +12,20 @@
 #     The file must compile as it is, and must be refused, with a message that the regular expression matches, when
 #     MUST_NOT_COMPILE is defined. Nothing that depends on the system, so that it is asked where the build runs only.
 
+# GoogleTest, and what most tests include, compiled once.
+function(use_test_headers target)
+  target_link_libraries(${target} PRIVATE remotemedia_test_headers)
+  if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    target_precompile_headers(${target} REUSE_FROM remotemedia_test_headers)
+  endif()
+endfunction()
+
 function(add_room_test room)
   set(target remotemedia_${room}_test)
-  add_executable(${target} ${ARGN} "${PROJECT_SOURCE_DIR}/tests/cpp/testing/thread_sanitizer.cpp")
+  add_executable(${target} ${ARGN})
+  use_test_headers(${target})
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/cpp")
-  target_link_libraries(${target} PRIVATE remotemedia_${room} remotemedia_child_process GTest::gmock
-                                          GTest::gtest_main)
+  target_link_libraries(${target} PRIVATE remotemedia_${room} remotemedia_child_process GTest::gtest_main)
   if(REMOTEMEDIA_SANITIZE)  # takes several times the time and the memory
     target_compile_definitions(${target} PRIVATE REMOTEMEDIA_SANITIZED)
   endif()
@@ -42,11 +50,10 @@ function(add_fault_test room)
   set(target remotemedia_${room}_fault_test)
   set(tests "${PROJECT_SOURCE_DIR}/tests/cpp")
   set(peer "${tests}/platform/conformance/peer")
-  add_executable(${target} ${ARGN} "${tests}/testing/system_faults.cpp" "${tests}/testing/thread_sanitizer.cpp"
-                           "${peer}_main.cpp" "${peer}_process.cpp")
+  add_executable(${target} ${ARGN} "${tests}/testing/system_faults.cpp" "${peer}_main.cpp" "${peer}_process.cpp")
+  use_test_headers(${target})
   target_include_directories(${target} PRIVATE "${tests}")
-  target_link_libraries(${target} PRIVATE remotemedia_${room} remotemedia_child_process GTest::gmock
-                                          GTest::gtest)
+  target_link_libraries(${target} PRIVATE remotemedia_${room} remotemedia_child_process GTest::gtest)
   # Each has its wrapper in system_faults.cpp.
   set(calls
       accept4 bind chmod close connect eventfd fchmod fcntl flock fstat fstatfs ftruncate getentropy getrlimit

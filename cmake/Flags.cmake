@@ -36,7 +36,7 @@ endif()
 add_compile_definitions($<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 
 if(REMOTEMEDIA_SANITIZE)
-  set(sanitizer_flags -fsanitize=${REMOTEMEDIA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  set(sanitizer_flags -fsanitize=${REMOTEMEDIA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   if(REMOTEMEDIA_SANITIZE MATCHES "undefined")
     # It opens a pipe to see whether an address can be read, and takes every object for a wrong one where no descriptor
     # is left, which is what some tests are about.
