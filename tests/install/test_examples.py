@@ -69,6 +69,11 @@ def test_an_example_prints_what_it_should(examples: Path, name: str) -> None:
     assert run(examples / name) == PRINTED[name]
 
 
+def test_the_example_of_a_backend_is_built_with_the_installed_headers(prefix: Path, tmp_path: Path) -> None:
+    build(ROOT / "examples/backend", tmp_path, prefix)
+    assert (tmp_path / "linear.so").is_file()
+
+
 def test_every_example_is_tried() -> None:
     assert {path.stem for path in (ROOT / "examples/cpp").glob("*.cpp")} == set(PRINTED)
 

@@ -64,7 +64,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     python = folder / "bin/python"
-    run(python, "-m", "pip", "install", "--disable-pip-version-check", ROOT)
+    # The compiler's name and warnings as errors only for the compiler cache.
+    cached = "CXX=c++", "SKBUILD_CMAKE_DEFINE=REMOTEMEDIA_WERROR=ON"
+    run("env", *cached, python, "-m", "pip", "install", "--disable-pip-version-check", ROOT)
     return python
 
 

@@ -47,8 +47,8 @@ struct ModelWorker::Impl {
 
   std::vector<std::string> start(std::vector<std::string> endpoints);
   void listen(const std::string& endpoint);
-  void serve(const std::vector<std::string>& endpoints);
-  void drain_for_a_signal() noexcept;
+  bool serve(const std::vector<std::string>& endpoints, const OnReady& on_ready);
+  bool drain_for_a_signal() noexcept;
   bool drain(std::optional<Duration> timeout);
   void stop();
   WorkerInfo status() const;
@@ -112,28 +112,39 @@ void ModelWorker::Impl::listen(const std::string& endpoint) {
   listeners.push_back(std::move(listener));
 }
 
-void ModelWorker::Impl::serve(const std::vector<std::string>& endpoints) {
+bool ModelWorker::Impl::serve(const std::vector<std::string>& endpoints, const OnReady& on_ready) {
   std::optional<platform::TerminationSignal> signal(std::in_place);  // before anybody can know that it serves
-  start(endpoints);
+  const std::vector<std::string> reached = start(endpoints);
+  try {
+    if (on_ready) on_ready(reached);
+  } catch (...) {
+    stop();
+    throw;
+  }
   const std::array<platform::NativeHandle, 2> handles{signal->wait_handle(), ended.wait_handle()};
   platform::wait_for_any(handles, TimePoint::max());
   std::thread drains;
+  bool finished = true;
+  bool cut_off = false;
   if (signal->take()) {
     log(LogLevel::info, "the worker of model '" + core.model_id() + "' is asked to end, and drains");
-    drains = std::thread([this] { drain_for_a_signal(); });
+    drains = std::thread([&] { finished = drain_for_a_signal(); });
     platform::wait_for_any(handles, TimePoint::max());
+    cut_off = signal->take();
   }
   signal.reset();  // a model that does not come back is ended by the next one
   stop();
   if (drains.joinable()) drains.join();
+  return finished && !cut_off;
 }
 
-void ModelWorker::Impl::drain_for_a_signal() noexcept {
+bool ModelWorker::Impl::drain_for_a_signal() noexcept {
   try {
-    drain(std::nullopt);
+    return drain(std::nullopt);
   } catch (const std::exception& thrown) {
     log(LogLevel::warning, "the worker of model '" + core.model_id() + "' failed to drain: " + thrown.what());
     ended.ring();
+    return false;
   }
 }
 
@@ -192,9 +203,9 @@ std::vector<std::string> ModelWorker::start(const std::vector<std::string>& endp
   return impl_->start(endpoints);
 }
 
-void ModelWorker::serve(const std::vector<std::string>& endpoints) {
+bool ModelWorker::serve(const std::vector<std::string>& endpoints, const OnReady& on_ready) {
   impl_->check_not_inherited();
-  impl_->serve(endpoints);
+  return impl_->serve(endpoints, on_ready);
 }
 
 bool ModelWorker::drain(std::optional<Duration> timeout) {

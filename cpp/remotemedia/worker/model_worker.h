@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ namespace remotemedia {
 /// Threads:  all functions may be called from any thread, start() and serve() once.
 class REMOTEMEDIA_API ModelWorker {
  public:
+  using OnReady = std::function<void(const std::vector<std::string>& endpoints)>;
+
   /// worker_id: empty for one that nobody else has.
   ///
   /// Errors:  invalid_argument for an option or a signature that makes no sense.
@@ -53,10 +56,11 @@ class REMOTEMEDIA_API ModelWorker {
   ///          EADDRINUSE for an address that a living process serves. One that a dead process left is taken over.
   std::vector<std::string> start(const std::vector<std::string>& endpoints = {});
 
-  /// start(), then waits for SIGTERM, SIGINT or drain(); then drains and stops.
+  /// start(), then waits for SIGTERM, SIGINT or drain(); then drains and stops. A second signal ends the draining.
+  /// on_ready: called once, with what start() returned. Says whether all accepted calls were finished.
   ///
-  /// Errors:  as start().
-  void serve(const std::vector<std::string>& endpoints = {});
+  /// Errors:  as start(); what on_ready throws, after stop().
+  bool serve(const std::vector<std::string>& endpoints = {}, const OnReady& on_ready = {});
 
   /// Refuses new calls and waits for those that were accepted; after `timeout` (none: the config's) what still waits is
   /// answered with worker_unavailable. Ends serve(). Says whether all were finished.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from remotemedia import InvalidTensor, LoadFailed, ModelRegistry, PlatformNotSupported, RegistryConfig
+from remotemedia import InvalidTensor, LoadFailed, ModelRegistry, RegistryConfig
 from remotemedia.nodes import AudioFileSource, RuntimeData, SileroVADNode
 from remotemedia.nodes.ml.silero_network import SileroNetwork, weights_path
 from remotemedia.nodes.ml.silero_stream import SileroStream
@@ -260,7 +260,6 @@ def test_the_sample_rate_of_a_session_may_not_change() -> None:
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"worker": "unix:/run/vad"}, PlatformNotSupported, "does not serve models to other processes"),
         ({"emit": "words"}, ValueError, 'emit must be "segments" or "probabilities"'),
         ({"threshold": 2.0}, ValueError, "threshold must be"),
         ({"treshold": 0.5}, TypeError, "SileroVADNode has no argument treshold"),

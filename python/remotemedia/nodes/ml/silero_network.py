@@ -7,7 +7,7 @@ The weights come with the package silero-vad. Its own code needs torch and is ne
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,13 @@ def weights_path() -> Path:
     if not path.is_file():
         raise LoadFailed(f"the package silero-vad in {folder} has no file data/{WEIGHTS}; version 6.2.3 has it")
     return path
+
+
+class SpeechNetwork(Protocol):
+    """What gives the probability of speech, here or in a worker."""
+
+    def step(self, frame: Samples, state: Samples) -> tuple[float, Samples]:
+        """As SileroNetwork.step()."""
 
 
 class SileroNetwork:

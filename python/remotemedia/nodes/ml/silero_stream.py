@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from remotemedia.nodes.ml.silero_network import CONTEXT, FRAME, STATE_SHAPE, SileroNetwork
+from remotemedia.nodes.ml.silero_network import CONTEXT, FRAME, STATE_SHAPE, SpeechNetwork
 
 Samples = npt.NDArray[np.float32]
 
@@ -17,7 +17,7 @@ class SileroStream:
     Not thread-safe; one for each stream. Any number of streams share a network.
     """
 
-    def __init__(self, network: SileroNetwork) -> None:
+    def __init__(self, network: SpeechNetwork) -> None:
         self._network = network
         self._state: Samples = np.zeros(STATE_SHAPE, np.float32)
         self._waiting: Samples = np.zeros(CONTEXT, np.float32)  # the context, then samples of no frame yet

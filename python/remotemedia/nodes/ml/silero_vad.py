@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from remotemedia.core.errors import PlatformNotSupported
+from remotemedia.core.errors import InvalidTensor, LoadFailed, WorkerUnavailable
 from remotemedia.core.model_registry import ModelHandle, ModelRegistry
 from remotemedia.core.model_registry import registry as process_registry
-from remotemedia.nodes.ml.silero_network import MODEL_KEY, SileroNetwork, weights_path
+from remotemedia.nodes.ml.served_silero import ServedSilero
+from remotemedia.nodes.ml.silero_network import MODEL_KEY, SileroNetwork, SpeechNetwork, weights_path
 from remotemedia.nodes.ml.speech_segmenter import SegmentRule
 from remotemedia.nodes.ml.speech_session import SpeechSession
 from remotemedia.nodes.node import Node
@@ -20,9 +21,9 @@ from remotemedia.nodes.runtime_data import RuntimeData
 class SileroVADNode(Node):
     """Finds speech in audio of any rate and any number of channels.
 
-    Needs the packages onnxruntime and silero-vad (installed with --no-deps; torch is not needed). The network is
-    loaded once for all nodes of the process; its recurrent state belongs to the session, so sessions that take turns
-    give bit for bit what they give alone.
+    The network is loaded once for all nodes of the process, which needs the packages onnxruntime and silero-vad
+    (installed with --no-deps; torch is not needed), or by a worker for all processes of the machine. Its recurrent
+    state belongs to the session, so sessions that take turns give bit for bit what they give alone.
 
     Args:
         name: Names the node.
@@ -31,7 +32,9 @@ class SileroVADNode(Node):
             seconds of its session, beside the metadata of the session's first item. "probabilities": for each audio
             item a float32 tensor [frames], of the frames that it completed. Frames that resampling held back follow
             at the end of the session; one only begun there is not given.
-        worker: An endpoint that serves the network; not available in this version.
+        worker: An endpoint that serves the network, "unix:/path"; None loads it in this process.
+        reconnect: When the worker dies, the streams go on with the one that comes after it. Otherwise they end with
+            WorkerUnavailable.
         neg_threshold: Speech may end with a frame below this one. None: 0.15 less than threshold, at least 0.01.
         min_speech_ms: Only longer speech counts.
         min_silence_ms: Speech ends when it has been silent for so long.
@@ -41,7 +44,6 @@ class SileroVADNode(Node):
 
     Raises:
         ValueError: If a number or emit is out of range.
-        PlatformNotSupported: If worker is given.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class SileroVADNode(Node):
         threshold: float = 0.5,
         emit: Literal["segments", "probabilities"] = "segments",
         worker: str | None = None,
+        reconnect: bool = False,
         neg_threshold: float | None = None,
         min_speech_ms: float = 250.0,
         min_silence_ms: float = 100.0,
@@ -63,26 +66,39 @@ class SileroVADNode(Node):
         super().__init__(name, **config)
         if emit not in ("segments", "probabilities"):
             raise ValueError(f'emit must be "segments" or "probabilities", not {emit!r}')
-        if worker is not None:
-            raise PlatformNotSupported(
-                f"SileroVADNode(worker={worker!r}): this version does not serve models to other processes; "
-                "without worker the network is loaded in this one"
-            )
         self._emits_segments = emit == "segments"
         self._rule = SegmentRule(threshold, neg_threshold, min_speech_ms, min_silence_ms, speech_pad_ms)
         self._registry = registry
-        self._handle: ModelHandle[SileroNetwork] | None = None
+        self._worker = worker
+        self._reconnect = reconnect
+        self._handle: ModelHandle[SpeechNetwork] | None = None
 
     async def initialize(self) -> None:
         """Takes the network.
 
         Raises:
             LoadFailed: If a package is missing, with the command that installs it.
+            WorkerUnavailable: If no worker is there.
+            InvalidTensor: If the worker serves another network.
         """
+        registry = self._registry or process_registry()
+        if self._worker is not None:
+            self._handle = await self._connected(registry, self._worker)
+            return
         path = weights_path()
-        self._handle = await (self._registry or process_registry()).get_or_load_async(
+        self._handle = await registry.get_or_load_async(
             MODEL_KEY, SileroNetwork, arguments={"path": str(path)}, memory_bytes=path.stat().st_size
         )
+
+    async def _connected(self, registry: ModelRegistry, endpoint: str) -> ModelHandle[SpeechNetwork]:
+        key = f"silero-vad-16k@{endpoint}" + ("?reconnect" if self._reconnect else "")
+        arguments = {"endpoint": endpoint, "reconnect": self._reconnect}
+        try:
+            return await registry.get_or_load_async(key, ServedSilero, arguments=arguments)
+        except LoadFailed as failed:
+            if isinstance(failed.__cause__, (WorkerUnavailable, InvalidTensor)):
+                raise failed.__cause__ from None
+            raise
 
     def cleanup(self) -> None:
         """Gives the network back."""

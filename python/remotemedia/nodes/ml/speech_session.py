@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from remotemedia.core.errors import InvalidTensor
 from remotemedia.nodes.ml.sample_history import SampleHistory
-from remotemedia.nodes.ml.silero_network import FRAME, SAMPLE_RATE, SileroNetwork
+from remotemedia.nodes.ml.silero_network import FRAME, SAMPLE_RATE, SpeechNetwork
 from remotemedia.nodes.ml.silero_stream import SileroStream
 from remotemedia.nodes.ml.speech_segmenter import Segment, SegmentRule, SpeechSegmenter
 from remotemedia.nodes.mono_audio import mono_samples
@@ -26,7 +26,7 @@ class SpeechSession:
         rule: When speech begins and ends.
     """
 
-    def __init__(self, network: SileroNetwork, rule: SegmentRule) -> None:
+    def __init__(self, network: SpeechNetwork, rule: SegmentRule) -> None:
         self._stream = SileroStream(network)
         self._segmenter = SpeechSegmenter(rule, frame=FRAME, sample_rate=SAMPLE_RATE)
         self._history = SampleHistory()

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the program was asked for.
+
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "logging.h"
+#include "remotemedia/backends/backend.h"
+#include "remotemedia/worker/worker_config.h"
+
+namespace remotemedia::model_worker {
+
+struct Arguments {
+  ModelFile file;
+  std::string backend;  ///< A plug-in's path or name; empty: whichever reads the file.
+  std::vector<std::string> endpoints;
+  WorkerConfig config;
+  LogFormat log_format = LogFormat::text;
+  std::string log_level = "info";
+};
+
+/// The exit code where the arguments leave nothing to do: help, or what is wrong with them, is printed.
+std::variant<Arguments, int> read_arguments(int count, char** words);
+
+}  // namespace remotemedia::model_worker
