@@ -95,7 +95,7 @@ class PluginCall {
   const remotemedia_call& call_;
 };
 
-namespace detail {
+namespace plugin_detail {
 
 /// A PluginDescription in C, with what it points to.
 class DescriptionInC {
@@ -186,11 +186,11 @@ inline constexpr remotemedia_backend_functions kBackendFunctions{
     [](remotemedia_model* model) { delete &loaded<Engine>(model); },
 };
 
-}  // namespace detail
+}  // namespace plugin_detail
 }  // namespace remotemedia
 
 /// Once in a plug-in, outside of any namespace.
 #define REMOTEMEDIA_BACKEND(Engine)                                           \
   extern "C" const remotemedia_backend_functions* remotemedia_backend(void) { \
-    return &remotemedia::detail::kBackendFunctions<Engine>;                   \
+    return &remotemedia::plugin_detail::kBackendFunctions<Engine>;            \
   }
