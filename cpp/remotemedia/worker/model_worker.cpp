@@ -130,7 +130,7 @@ bool ModelWorker::Impl::serve(const std::vector<std::string>& endpoints, const O
     log(LogLevel::info, "the worker of model '" + core.model_id() + "' is asked to end, and drains");
     drains = std::thread([&] { finished = drain_for_a_signal(); });
     platform::wait_for_any(handles, TimePoint::max());
-    cut_off = signal->take();
+    cut_off = !ended.wait(TimePoint{});  // then it was a second signal
   }
   signal.reset();  // a model that does not come back is ended by the next one
   stop();

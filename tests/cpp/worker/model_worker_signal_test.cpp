@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "worker/served_endpoint.h"
 
@@ -16,7 +19,9 @@ class ModelWorkerSignalTest : public EndpointTest {
   void serve_a_call() {
     for (const int signal : {SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
     make();
-    serves_ = std::thread([&] { worker_->serve({kEndpoint}); });
+    serves_ = std::thread([&] {
+      finished_ = worker_->serve({kEndpoint}, [&](const std::vector<std::string>& reached) { ready_ = reached; });
+    });
     wait_until([&] { return worker_->status().status == WorkerState::ready; });
     client_.emplace(connect());
     model_->hold();
@@ -28,6 +33,8 @@ class ModelWorkerSignalTest : public EndpointTest {
   }
 
   std::thread serves_;
+  std::vector<std::string> ready_;
+  bool finished_ = false;
   std::optional<ModelWorkerClient> client_;
   InferenceFuture call_;
 };
@@ -41,6 +48,8 @@ TEST_F(ModelWorkerSignalTest, OneDrains) {
     model_->let_go();
     EXPECT_EQ(outputs(call_.get()), std::vector<std::int64_t>{2});
     serves_.join();
+    EXPECT_TRUE(finished_);
+    EXPECT_EQ(ready_, std::vector<std::string>{kEndpoint});
     EXPECT_EQ(worker_->status().status, WorkerState::terminated);
     model_ = nullptr;
   }
@@ -55,6 +64,14 @@ TEST_F(ModelWorkerSignalTest, ASecondStopsAtOnce) {
   EXPECT_EQ(code_thrown([&] { call_.get(); }), ErrorCode::worker_unavailable);
   model_->let_go();
   serves_.join();
+  EXPECT_FALSE(finished_);
+  EXPECT_EQ(worker_->status().status, WorkerState::terminated);
+}
+
+TEST_F(ModelWorkerSignalTest, WhatOnReadyThrowsEndsIt) {
+  make();
+  const auto refuse = [](const std::vector<std::string>&) { throw std::domain_error("not now"); };
+  EXPECT_STREQ(thrown<std::domain_error>([&] { worker_->serve({kEndpoint}, refuse); }).what(), "not now");
   EXPECT_EQ(worker_->status().status, WorkerState::terminated);
 }
 
