@@ -78,6 +78,11 @@ void make_batches(ov::Model& model, const OpenvinoOptions& options, std::int64_t
   model.reshape(shapes);
 }
 
+/// Dimension(1, 1) is static.
+bool may_have_rows(const ov::Dimension& extent, std::int64_t most_rows) {
+  return extent.is_dynamic() || (most_rows == 1 && extent.get_length() == 1);
+}
+
 ModelPort port_of(const ov::Output<const ov::Node>& port, std::size_t index, const OpenvinoOptions& options,
                   std::int64_t most_rows) {
   ModelPort ours{port_name(port), index, port.get_element_type(), {}};
@@ -88,7 +93,7 @@ ModelPort port_of(const ov::Output<const ov::Node>& port, std::size_t index, con
   }
   if (most_rows > 0) {
     ours.batch_axis = axis_of(options, ours.name);
-    if (*ours.batch_axis >= shape.size() || shape[*ours.batch_axis].get_max_length() != most_rows) {
+    if (*ours.batch_axis >= shape.size() || !may_have_rows(shape[*ours.batch_axis], most_rows)) {
       throw std::invalid_argument("'" + ours.name + "' does not grow with the batch in axis " +
                                   std::to_string(*ours.batch_axis) + ": load the model with a batch of 0");
     }
