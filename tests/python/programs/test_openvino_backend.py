@@ -64,7 +64,7 @@ def test_without_a_batch_the_shapes_are_as_they_stand(start: Start, network: Pat
 
 
 def test_calls_that_wait_run_as_one_batch(start: Start, network: Path) -> None:
-    program = start("--model-path", network, "--batch-delay-us", "200000", "--max-batch-size", "4")
+    program = start("--model-path", network, "--batch-delay-us", "30000000", "--max-batch-size", "4")
     with rm.ModelWorkerClient.connect(program.endpoint) as client:
         calls = [client.infer_future(np.full((1, 4), row, np.float32)) for row in range(4)]
         for row, call in enumerate(calls):
