@@ -13,6 +13,7 @@ set(CMAKE_RC_COMPILER x86_64-w64-mingw32-windres)
 # The compiler's own libraries go into each program: it needs nothing beside itself.
 set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
 set(CMAKE_SHARED_LINKER_FLAGS_INIT -static)
+set(CMAKE_MODULE_LINKER_FLAGS_INIT -static)
 
 set(CMAKE_FIND_ROOT_PATH /usr/x86_64-w64-mingw32)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

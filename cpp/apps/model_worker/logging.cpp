@@ -40,7 +40,7 @@ std::string json_text(const std::string& text) {
       quoted += letter;
     } else if (static_cast<unsigned char>(letter) < 0x20) {
       std::array<char, 8> code{};
-      std::snprintf(code.data(), code.size(), "\\u%04x", static_cast<unsigned char>(letter));
+      static_cast<void>(std::snprintf(code.data(), code.size(), "\\u%04x", static_cast<unsigned char>(letter)));
       quoted += code.data();
     } else {
       quoted += letter;

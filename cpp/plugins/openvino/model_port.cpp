@@ -21,7 +21,7 @@ std::size_t product(const ov::Shape& shape, std::size_t first, std::size_t last)
 template <class Move>
 void each_run(const ov::Shape& engine_shape, std::size_t axis, std::size_t itemsize, const Move& move) {
   const std::size_t outer = product(engine_shape, 0, axis);
-  const std::size_t rows = engine_shape[axis];
+  const std::size_t rows = engine_shape.begin()[static_cast<std::ptrdiff_t>(axis)];
   const std::size_t run = product(engine_shape, axis + 1, engine_shape.size()) * itemsize;
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t place = 0; place < outer; ++place) {

@@ -54,6 +54,19 @@ void check_names(const ov::Model& model, const OpenvinoOptions& options) {
   }
 }
 
+/// PartialShape counts its axes with a sign.
+ov::Dimension extent_of(const ov::PartialShape& shape, std::size_t axis) {
+  return shape[static_cast<std::ptrdiff_t>(axis)];
+}
+
+[[noreturn]] void refuse_batch(const std::string& port, const std::string& why) {
+  std::string text = "'" + port + "' ";
+  text += why;
+  text += ": name the batch with batch_axis." + port;
+  text += ", or load the model with a batch of 0";
+  throw std::invalid_argument(text);
+}
+
 /// Each input's batch axis may have 1 to `most` rows.
 void make_batches(ov::Model& model, const OpenvinoOptions& options, std::int64_t most) {
   std::map<ov::Output<ov::Node>, ov::PartialShape> shapes;
@@ -62,17 +75,13 @@ void make_batches(ov::Model& model, const OpenvinoOptions& options, std::int64_t
     const std::size_t axis = axis_of(options, name);
     ov::PartialShape shape = input.get_partial_shape();
     if (shape.rank().is_dynamic() || axis >= shape.size()) {
-      throw std::invalid_argument("input '" + name + "' has no axis " + std::to_string(axis) +
-                                  " for a batch: name another with batch_axis." + name +
-                                  ", or load it with a batch of 0");
+      refuse_batch(name, "has no axis " + std::to_string(axis));
     }
-    const ov::Dimension rows = shape[axis];
+    const ov::Dimension rows = extent_of(shape, axis);
     if (rows.is_static() && rows.get_length() != 1) {
-      throw std::invalid_argument("input '" + name + "' always has " + std::to_string(rows.get_length()) + " in axis " +
-                                  std::to_string(axis) + ": name the batch with batch_axis." + name +
-                                  ", or load it with a batch of 0");
+      refuse_batch(name, "always has " + std::to_string(rows.get_length()) + " in axis " + std::to_string(axis));
     }
-    shape[axis] = ov::Dimension(1, most);
+    shape[static_cast<std::ptrdiff_t>(axis)] = ov::Dimension(1, most);
     shapes[input] = shape;
   }
   model.reshape(shapes);
@@ -93,14 +102,14 @@ ModelPort port_of(const ov::Output<const ov::Node>& port, std::size_t index, con
   }
   if (most_rows > 0) {
     ours.batch_axis = axis_of(options, ours.name);
-    if (*ours.batch_axis >= shape.size() || !may_have_rows(shape[*ours.batch_axis], most_rows)) {
-      throw std::invalid_argument("'" + ours.name + "' does not grow with the batch in axis " +
-                                  std::to_string(*ours.batch_axis) + ": load the model with a batch of 0");
+    if (*ours.batch_axis >= shape.size() || !may_have_rows(extent_of(shape, *ours.batch_axis), most_rows)) {
+      refuse_batch(ours.name, "does not grow with the batch in axis " + std::to_string(*ours.batch_axis));
     }
   }
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     if (ours.batch_axis != axis) {
-      ours.shape.push_back(shape[axis].is_static() ? shape[axis].get_length() : -1);
+      const ov::Dimension extent = extent_of(shape, axis);
+      ours.shape.push_back(extent.is_static() ? extent.get_length() : -1);
     }
   }
   return ours;
