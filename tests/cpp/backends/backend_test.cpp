@@ -20,7 +20,6 @@ namespace remotemedia {
 namespace {
 
 using ::testing::AllOf;
-using testing::code_thrown;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::thrown;

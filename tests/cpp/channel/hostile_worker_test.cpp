@@ -30,7 +30,6 @@ using detail::MessageTensor;
 using detail::RefusedMessage;
 using detail::SegmentGrant;
 using detail::SegmentRole;
-using detail::SegmentsMessage;
 using detail::StatusMessage;
 using detail::WelcomeMessage;
 using platform::DescriptorChannel;

@@ -19,7 +19,6 @@
 namespace remotemedia {
 namespace {
 
-using testing::thrown;
 using Bytes = std::vector<std::byte>;
 
 template <class M>

@@ -25,7 +25,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using testing::Life;
 using testing::Probe;
 using testing::probe_loader;

@@ -26,7 +26,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::Life;
 using testing::Probe;
-using testing::probe_loader;
 
 struct Encoder {
   int layers = 12;

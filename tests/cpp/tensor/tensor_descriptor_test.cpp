@@ -27,7 +27,6 @@ namespace {
 
 using testing::agrees;
 using testing::code_thrown;
-using testing::Faults;
 using testing::modelled_faults;
 using testing::RandomSource;
 using Fault = DescriptorFault;

@@ -16,7 +16,6 @@ namespace remotemedia::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 using namespace std::chrono_literals;
 
 /// Links whose time a test moves.
