@@ -17,6 +17,10 @@ Samples = npt.NDArray[np.float32]
 INPUTS = {"input", "state"}
 OUTPUTS = ["output", "stateN"]
 
+RESTART_SECONDS = 30.0
+MANY_RETRIES = 1000
+"""So many that the time is what ends them."""
+
 
 class ServedSilero:
     """Called as SileroNetwork is. Calls of many streams, of this process and of others, run as one batch.
@@ -26,7 +30,8 @@ class ServedSilero:
     Args:
         endpoint: Where the network is served: inputs `input` float32 [1, 576] and `state` float32 [2, 1, 128], or
             [1, 2, 128] where the worker batches.
-        reconnect: A call that a dying worker leaves unanswered is made again, to the worker that comes after it.
+        reconnect: A call that a dying worker leaves unanswered is made again, to the worker that comes after it within
+            30 seconds.
 
     Raises:
         WorkerUnavailable: No worker is there.
@@ -35,7 +40,11 @@ class ServedSilero:
 
     def __init__(self, endpoint: str, reconnect: bool) -> None:
         self._reconnect = reconnect
-        self._client = ModelWorkerClient.connect(endpoint)
+        self._client = (
+            ModelWorkerClient.connect(endpoint, timeout=RESTART_SECONDS, max_retries=MANY_RETRIES)
+            if reconnect
+            else ModelWorkerClient.connect(endpoint)
+        )
         signature = self._client.signature()
         inputs = {spec.name: spec for spec in signature.inputs}
         if inputs.keys() != INPUTS or [spec.name for spec in signature.outputs] != OUTPUTS:

@@ -33,8 +33,8 @@ class SileroVADNode(Node):
             item a float32 tensor [frames], of the frames that it completed. Frames that resampling held back follow
             at the end of the session; one only begun there is not given.
         worker: An endpoint that serves the network, "unix:/path"; None loads it in this process.
-        reconnect: When the worker dies, the streams go on with the one that comes after it. Otherwise they end with
-            WorkerUnavailable.
+        reconnect: When the worker dies, the streams go on with the one that comes after it within 30 seconds. Otherwise
+            they end with WorkerUnavailable.
         neg_threshold: Speech may end with a frame below this one. None: 0.15 less than threshold, at least 0.01.
         min_speech_ms: Only longer speech counts.
         min_silence_ms: Speech ends when it has been silent for so long.
