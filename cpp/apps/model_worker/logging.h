@@ -4,7 +4,6 @@
 
 #pragma once
 
-#include <map>
 #include <string>
 
 namespace remotemedia::model_worker {

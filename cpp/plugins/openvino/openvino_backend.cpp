@@ -110,7 +110,7 @@ class OpenvinoEngine {
   }
 
   static bool lies_in_place(const ModelPort& port, std::int64_t rows) {
-    return port.is_static() && (!port.batch_axis || *port.batch_axis == 0 || rows == 1);
+    return port.is_static() && port.lies_alike(rows);
   }
 
   static void bind_output(ov::InferRequest& request, const ModelPort& port, std::int64_t rows, const PluginCall& call) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "remotemedia/backends/backend_abi.h"
+#include "remotemedia/backends/model_file.h"
 #include "remotemedia/backends/plugin_border.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/platform/shared_library.h"
@@ -64,17 +64,6 @@ struct Progress {
   }
 };
 
-void check_readable(const ModelFile& file) {
-  std::error_code error;
-  const std::filesystem::path path(file.path);
-  if (!std::filesystem::exists(path, error)) {
-    throw Error(ErrorCode::load_failed, "there is no model file '" + file.path + "'");
-  }
-  if (!std::filesystem::is_directory(path, error) && !std::ifstream(path, std::ios::binary)) {
-    throw Error(ErrorCode::load_failed, "the model file '" + file.path + "' cannot be read");
-  }
-}
-
 }  // namespace
 
 Backend Backend::open(const std::string& path) {
@@ -103,7 +92,6 @@ Backend Backend::open(const std::string& path) {
       functions.unload == nullptr) {
     refuse(path, "its name, version, file kinds, or one of its functions is missing");
   }
-  backend.path_ = path;
   backend.name_ = functions.name;
   backend.version_ = functions.version;
   for (const char* const* kind = functions.file_kinds; *kind != nullptr; ++kind) {
@@ -117,7 +105,7 @@ bool Backend::reads(const std::string& path) const {
 }
 
 std::shared_ptr<BackendModel> Backend::load(const ModelFile& file) const {
-  check_readable(file);
+  check_model_file(file.path);
   const std::vector<const char*> options = in_turn(file.options);
   Progress progress{file.progress};
   const remotemedia_load request{file.path.c_str(), file.device.c_str(), file.max_batch_size, file.instances,

@@ -62,7 +62,6 @@ class REMOTEMEDIA_API Backend {
   Backend() = default;
 
   const remotemedia_backend_functions* functions_ = nullptr;
-  std::string path_;
   std::string name_;
   std::string version_;
   std::vector<std::string> file_kinds_;

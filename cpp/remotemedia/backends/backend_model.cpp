@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -69,11 +70,11 @@ class OneCall {
     return tensor.copy();
   }
 
-  void* allocate(const char* name, std::span<const std::int64_t> shape) {
-    const auto spec = std::ranges::find(signature_.outputs, std::string(name), &TensorSpec::name);
+  void* allocate(std::string_view name, std::span<const std::int64_t> shape) {
+    const auto spec = std::ranges::find(signature_.outputs, name, &TensorSpec::name);
     if (spec == signature_.outputs.end()) {
       throw Error(ErrorCode::inference_failed,
-                  std::string("it gives an output '") + name + "' that it did not describe");
+                  "it gives an output '" + std::string(name) + "' that it did not describe");
     }
     TensorBuffer tensor = context_.allocate(Dims(shape), spec->dtype);
     if (!outputs_.emplace(spec->name, tensor).second) {
@@ -118,17 +119,22 @@ BackendModel::BackendModel(const remotemedia_backend_functions& functions, remot
     return true;
   });
   if (failure) {
-    failure_of([&](remotemedia_error*) { return functions_.unload(model_), true; });
+    unload();
     throw Error(ErrorCode::load_failed, engine_ + " describes model '" + model_id_ + "' wrongly: " + *failure);
   }
 }
 
 BackendModel::~BackendModel() {
-  const std::optional<std::string> failure =
-      failure_of([&](remotemedia_error*) { return functions_.unload(model_), true; });
-  if (failure) {
+  if (const std::optional<std::string> failure = unload()) {
     log(LogLevel::error, engine_ + " failed to unload model '" + model_id_ + "': " + *failure);
   }
+}
+
+std::optional<std::string> BackendModel::unload() {
+  return failure_of([&](remotemedia_error*) {
+    functions_.unload(model_);
+    return true;
+  });
 }
 
 void BackendModel::warm_up() {

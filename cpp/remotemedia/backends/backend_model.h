@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "remotemedia/base/export.h"
@@ -39,6 +40,9 @@ class REMOTEMEDIA_API BackendModel final : public InferenceModel {
   std::uint64_t copied_bytes() const noexcept { return copied_bytes_.load(std::memory_order_relaxed); }
 
  private:
+  /// Why it did not go as it should, if so.
+  std::optional<std::string> unload();
+
   const remotemedia_backend_functions& functions_;
   remotemedia_model* model_;
   std::string engine_;

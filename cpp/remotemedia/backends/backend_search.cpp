@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <optional>
 #include <system_error>
 
+#include "remotemedia/backends/model_file.h"
 #include "remotemedia/base/error.h"
 
 namespace remotemedia {
@@ -63,10 +63,7 @@ std::vector<fs::path> backend_folders() {
 }
 
 Backend find_backend(const std::string& model_path, const std::string& backend, const std::vector<fs::path>& folders) {
-  std::error_code error;
-  if (!fs::exists(model_path, error)) {
-    throw Error(ErrorCode::load_failed, "there is no model file '" + model_path + "'");
-  }
+  check_model_file(model_path);
   if (is_plugin(backend) || fs::path(backend).has_parent_path()) return Backend::open(backend);
   std::string seen;
   for (const fs::path& plugin : plugins_in(folders)) {

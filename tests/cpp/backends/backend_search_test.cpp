@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
+#include <system_error>
 
 #include "backends/written_file.h"
 #include "remotemedia/base/error.h"

@@ -14,7 +14,7 @@ from remotemedia import InvalidTensor, ModelRegistry, ModelWorkerClient, WorkerU
 from remotemedia.nodes import RuntimeData, SileroVADNode
 from remotemedia.nodes.ml.silero_network import weights_path
 from remotemedia.pipeline import Pipeline
-from tests.python.programs.model_worker_program import BUILD, ModelWorkerProgram, started_programs
+from tests.python.programs.model_worker_program import LINEAR_PLUGIN, ModelWorkerProgram, started_programs
 
 Samples = npt.NDArray[np.float32]
 Prompt = Callable[[str], Samples]
@@ -125,6 +125,6 @@ def test_a_worker_that_is_not_there_or_serves_something_else_is_named(start: Sta
         Pipeline([nobody]).run([])
     file = tmp_path / "a.linear"
     file.write_text("1 1 1")
-    other = start("--model-path", file, "--backend", BUILD / "tests/cpp/backends/libremotemedia_linear_plugin.so")
+    other = start("--model-path", file, "--backend", LINEAR_PLUGIN)
     with pytest.raises(InvalidTensor, match="no Silero network"):
         Pipeline([served(other)]).run([])

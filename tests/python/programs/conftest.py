@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.python.programs.model_worker_program import BUILD, ModelWorkerProgram, started_programs
+from tests.python.programs.model_worker_program import LINEAR_PLUGIN, ModelWorkerProgram, started_programs
 
 
 @pytest.fixture
@@ -20,5 +20,4 @@ def linear(tmp_path: Path) -> list[str | Path]:
     """Arguments that serve a matrix with the example plug-in: y = [x0 + x1, x0]."""
     file = tmp_path / "sums.linear"
     file.write_text("2 2  1 1  1 0")
-    plugin = BUILD / "tests/cpp/backends/libremotemedia_linear_plugin.so"
-    return ["--model-path", file, "--backend", plugin]
+    return ["--model-path", file, "--backend", LINEAR_PLUGIN]
