@@ -63,22 +63,32 @@ class ModelWorker(_core.ModelWorker):
         )
         self._ended = threading.Event()
 
-    def serve(self, *endpoints: str) -> None:
+    def serve(self, *endpoints: str, on_ready: Callable[[list[str]], object] | None = None) -> bool:
         """start(), then blocks until SIGTERM, SIGINT or drain(); then drains and stops.
 
         Signals end it in the main thread; in another one it waits for drain() or stop().
+
+        Args:
+            *endpoints: As start().
+            on_ready: Called once, with what start() returned. What it raises ends the worker.
+
+        Returns:
+            Whether all accepted calls were finished: a second signal, or the end of the draining's time, cuts off.
 
         Raises:
             LoadFailed: As start().
             OSError: As start().
         """
         if threading.current_thread() is threading.main_thread():
-            super().serve(*endpoints)
-            return
-        self.start(*endpoints)
-        self._ended.wait()
-        super().drain()
-        super().stop()
+            return super().serve(*endpoints, on_ready=on_ready)
+        reached = self.start(*endpoints)
+        try:
+            if on_ready is not None:
+                on_ready(reached)
+            self._ended.wait()
+            return super().drain()
+        finally:
+            super().stop()
 
     def drain(self, timeout: float | None = None) -> bool:
         """Refuses new calls, waits for those that were accepted, and ends serve().

@@ -85,11 +85,18 @@ std::vector<std::string> start(const PyWorker& self, const nb::args& endpoints) 
   return worker.start(texts);
 }
 
-void serve(const PyWorker& self, const nb::args& endpoints) {
+bool serve(const PyWorker& self, const nb::args& endpoints, const nb::object& on_ready) {
   ModelWorker& worker = self.get();
   const std::vector<std::string> texts = endpoints_of(endpoints);
+  ModelWorker::OnReady told;
+  if (!on_ready.is_none()) {
+    told = [&on_ready](const std::vector<std::string>& reached) {
+      const nb::gil_scoped_acquire gil;
+      on_ready(reached);
+    };
+  }
   const NoGil others_go_on;
-  worker.serve(texts);
+  return worker.serve(texts, told);
 }
 
 bool drain(const PyWorker& self, std::optional<double> timeout) {
@@ -144,7 +151,9 @@ void bind_model_worker(nb::module_& m) {
            "    InvalidArgument: An endpoint of no known scheme.\n"
            "    OSError: EADDRINUSE for an address that a living process serves. What a dead one left is taken over.",
            nb::sig("def start(self, *endpoints: str) -> list[str]"))
-      .def("serve", &serve, "endpoints"_a, nb::sig("def serve(self, *endpoints: str) -> None"))
+      .def("serve", &serve, "endpoints"_a, "on_ready"_a = nb::none(),
+           nb::sig("def serve(self, *endpoints: str, "
+                   "on_ready: collections.abc.Callable[[list[str]], object] | None = None) -> bool"))
       .def("drain", &drain, "timeout"_a.none() = nb::none(),
            "Refuses new calls and waits for those that were accepted; after `timeout` seconds (None: the config's)\n"
            "what still waits is answered with WorkerUnavailable. Ends serve(). True if all were finished.")
