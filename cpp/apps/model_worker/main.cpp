@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// remotemedia-model-worker: serves a model file. Says on standard output when it is ready, and where; everything else
+// remotemedia-model-worker: serves model files. Says on standard output when it is ready, and where; everything else
 // goes to the log.
 
-#include <chrono>
+#include <cstddef>
 #include <exception>
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,16 +17,16 @@
 #include "arguments.h"
 #include "exit_code.h"
 #include "logging.h"
-#include "remotemedia/backends/backend_search.h"
+#include "ready.h"
+#include "remotemedia/backends/model_repository.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/base/log.h"
+#include "remotemedia/platform/supervisor.h"
 #include "remotemedia/worker/model_worker.h"
 
 namespace remotemedia::model_worker {
 
 namespace {
-
-using Seconds = std::chrono::duration<double>;
 
 /// One line for each tenth.
 ReportProgress told_in_tenths(const std::string& path) {
@@ -40,52 +39,52 @@ ReportProgress told_in_tenths(const std::string& path) {
   };
 }
 
-std::shared_ptr<BackendModel> load(Arguments& arguments) {
-  const auto begin = std::chrono::steady_clock::now();
-  const Backend backend = find_backend(arguments.file.path, arguments.backend);
-  arguments.file.progress = told_in_tenths(arguments.file.path);
-  std::shared_ptr<BackendModel> model = backend.load(arguments.file);
-  std::ostringstream said;
-  said << "loaded '" << model->model_id() << "' on " << model->device() << " with " << backend.name() << ' '
-       << backend.version() << ": " << model->memory_usage() << " bytes of weights, in "
-       << Seconds(std::chrono::steady_clock::now() - begin).count() << " s";
-  log(LogLevel::info, said.str());
-  return model;
+std::vector<std::unique_ptr<ModelWorker>> load_all(ModelRepository& repository, Arguments& arguments) {
+  std::vector<std::unique_ptr<ModelWorker>> workers;
+  for (ServedModel& model : arguments.models) {
+    model.file.progress = told_in_tenths(model.file.path);
+    workers.push_back(std::make_unique<ModelWorker>(repository.add(model.file, model.backend), model.config));
+  }
+  return workers;
 }
 
-void say_ready(LogFormat format, const std::string& model_id, const std::vector<std::string>& endpoints) {
-  if (format == LogFormat::text) {
-    std::cout << "ready";
-    for (const std::string& endpoint : endpoints) std::cout << ' ' << endpoint;
-    std::cout << std::endl;
-    return;
+void say_ready(const Arguments& arguments, const std::vector<std::vector<std::string>>& endpoints) {
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    const std::string& model_id = arguments.models[i].file.model_id;
+    std::cout << (arguments.log_format == LogFormat::text ? ready_text(endpoints[i])
+                                                          : ready_json(model_id, endpoints[i]))
+              << '\n';
   }
-  std::cout << R"({"event":"ready","model":)" << json_text(model_id) << R"(,"endpoints":[)";
-  for (std::size_t index = 0; index < endpoints.size(); ++index) {
-    std::cout << (index > 0 ? "," : "") << json_text(endpoints[index]);
-  }
-  std::cout << "]}" << std::endl;
+  std::cout.flush();
+  if (arguments.notifies_supervisor) platform::notify_supervisor("READY=1");
 }
 
 int serve(Arguments& arguments) {
-  std::shared_ptr<BackendModel> model;
+  ModelRepository repository(arguments.memory);
+  std::vector<std::unique_ptr<ModelWorker>> workers;
   try {
-    model = load(arguments);
+    workers = load_all(repository, arguments);
   } catch (const std::exception& failed) {
     log(LogLevel::error, failed.what());
     return kLoadFailed;
   }
+  std::vector<ModelWorker::Serving> servings;
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    servings.push_back({workers[i].get(), arguments.models[i].endpoints});
+  }
   try {
-    ModelWorker worker(model, arguments.config);
-    const bool finished = worker.serve(arguments.endpoints, [&](const std::vector<std::string>& endpoints) {
-      say_ready(arguments.log_format, model->model_id(), endpoints);
-    });
-    log(LogLevel::info, finished ? "ended, all accepted requests answered" : "ended, with requests cut off");
+    const bool finished =
+        ModelWorker::serve_all(servings, [&](const auto& endpoints) { say_ready(arguments, endpoints); });
     return finished ? kFinished : kStoppedInBetween;
   } catch (const Error& failed) {
     log(LogLevel::error, failed.what());
     return failed.code() == ErrorCode::load_failed ? kLoadFailed : kEndpointFailed;
   }
+}
+
+void say_ended(int code) {
+  if (code == kFinished) log(LogLevel::info, "ended, all accepted requests answered");
+  if (code == kStoppedInBetween) log(LogLevel::warning, "ended, with requests cut off");
 }
 
 }  // namespace
@@ -98,7 +97,9 @@ int main(int count, char** words) {
     if (const int* code = std::get_if<int>(&read)) return *code;
     auto arguments = std::get<Arguments>(std::move(read));
     start_log(arguments.log_format, arguments.log_level);
-    return serve(arguments);
+    const int code = serve(arguments);
+    say_ended(code);
+    return code;
   } catch (const std::exception& failed) {
     std::cerr << "remotemedia-model-worker: " << failed.what() << '\n';
     return kFailed;

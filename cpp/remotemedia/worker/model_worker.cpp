@@ -2,7 +2,9 @@
 
 #include "remotemedia/worker/model_worker.h"
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <thread>
@@ -47,7 +49,9 @@ struct ModelWorker::Impl {
 
   std::vector<std::string> start(std::vector<std::string> endpoints);
   void listen(const std::string& endpoint);
-  bool serve(const std::vector<std::string>& endpoints, const OnReady& on_ready);
+  static std::vector<std::vector<std::string>> start_all(const std::vector<Serving>& servings);
+  static void stop_all(const std::vector<Serving>& servings);
+  static bool have_ended(std::vector<Serving>& servings, const platform::TerminationSignal& signal);
   bool drain_for_a_signal() noexcept;
   bool drain(std::optional<Duration> timeout);
   void stop();
@@ -112,30 +116,56 @@ void ModelWorker::Impl::listen(const std::string& endpoint) {
   listeners.push_back(std::move(listener));
 }
 
-bool ModelWorker::Impl::serve(const std::vector<std::string>& endpoints, const OnReady& on_ready) {
+std::vector<std::vector<std::string>> ModelWorker::Impl::start_all(const std::vector<Serving>& servings) {
+  std::vector<std::vector<std::string>> reached;
+  reached.reserve(servings.size());
+  for (const Serving& serving : servings) reached.push_back(serving.worker->start(serving.endpoints));
+  return reached;
+}
+
+void ModelWorker::Impl::stop_all(const std::vector<Serving>& servings) {
+  for (const Serving& serving : servings) serving.worker->stop();
+}
+
+/// Leaves those that have not. False when a signal comes before all have.
+bool ModelWorker::Impl::have_ended(std::vector<Serving>& servings, const platform::TerminationSignal& signal) {
+  for (;;) {
+    std::vector<platform::NativeHandle> handles{signal.wait_handle()};
+    for (const Serving& serving : servings) handles.push_back(serving.worker->impl_->ended.wait_handle());
+    const std::vector<std::size_t> ready = platform::wait_for_any(handles, TimePoint::max());
+    std::erase_if(servings, [](const Serving& serving) { return serving.worker->impl_->ended.wait(TimePoint{}); });
+    if (servings.empty()) return true;
+    if (ready.front() == 0) return false;
+  }
+}
+
+bool ModelWorker::serve_all(const std::vector<Serving>& servings, const OnAllReady& on_ready) {
   std::optional<platform::TerminationSignal> signal(std::in_place);  // before anybody can know that it serves
-  const std::vector<std::string> reached = start(endpoints);
   try {
+    const std::vector<std::vector<std::string>> reached = Impl::start_all(servings);
     if (on_ready) on_ready(reached);
   } catch (...) {
-    stop();
+    Impl::stop_all(servings);
     throw;
   }
-  const std::array<platform::NativeHandle, 2> handles{signal->wait_handle(), ended.wait_handle()};
-  platform::wait_for_any(handles, TimePoint::max());
-  std::thread drains;
-  bool finished = true;
-  bool cut_off = false;
-  if (signal->take()) {
-    log(LogLevel::info, "the worker of model '" + core.model_id() + "' is asked to end, and drains");
-    drains = std::thread([&] { finished = drain_for_a_signal(); });
-    platform::wait_for_any(handles, TimePoint::max());
-    cut_off = !ended.wait(TimePoint{});  // then it was a second signal
+  std::atomic<bool> finished = true;
+  std::vector<std::jthread> draining;
+  std::vector<Serving> running = servings;
+  if (!Impl::have_ended(running, *signal)) {
+    (void)signal->take();
+    for (const Serving& serving : running) {
+      Impl& worker = *serving.worker->impl_;
+      log(LogLevel::info, "the worker of model '" + worker.core.model_id() + "' is asked to end, and drains");
+      draining.emplace_back([&] {
+        if (!worker.drain_for_a_signal()) finished = false;
+      });
+    }
+    if (!Impl::have_ended(running, *signal)) finished = false;
   }
   signal.reset();  // a model that does not come back is ended by the next one
-  stop();
-  if (drains.joinable()) drains.join();
-  return finished && !cut_off;
+  Impl::stop_all(servings);
+  draining.clear();  // joins
+  return finished;
 }
 
 bool ModelWorker::Impl::drain_for_a_signal() noexcept {
@@ -204,8 +234,9 @@ std::vector<std::string> ModelWorker::start(const std::vector<std::string>& endp
 }
 
 bool ModelWorker::serve(const std::vector<std::string>& endpoints, const OnReady& on_ready) {
-  impl_->check_not_inherited();
-  return impl_->serve(endpoints, on_ready);
+  return serve_all({{this, endpoints}}, [&](const std::vector<std::vector<std::string>>& reached) {
+    if (on_ready) on_ready(reached.front());
+  });
 }
 
 bool ModelWorker::drain(std::optional<Duration> timeout) {

@@ -62,6 +62,18 @@ class REMOTEMEDIA_API ModelWorker {
   /// Errors:  as start(); what on_ready throws, after stop().
   bool serve(const std::vector<std::string>& endpoints = {}, const OnReady& on_ready = {});
 
+  struct Serving {
+    ModelWorker* worker = nullptr;
+    std::vector<std::string> endpoints = {};
+  };
+  using OnAllReady = std::function<void(const std::vector<std::vector<std::string>>& endpoints)>;
+
+  /// serve() of several workers in one process: a signal ends all of them, otherwise it waits for all to be drained.
+  /// on_ready: called once, with what each start() returned.
+  ///
+  /// Errors:  as serve(), after stop() of all.
+  static bool serve_all(const std::vector<Serving>& servings, const OnAllReady& on_ready = {});
+
   /// Refuses new calls and waits for those that were accepted; after `timeout` (none: the config's) what still waits is
   /// answered with worker_unavailable. Ends serve(). Says whether all were finished.
   bool drain(std::optional<Duration> timeout = std::nullopt);

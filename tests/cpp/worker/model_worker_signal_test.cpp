@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -65,6 +66,64 @@ TEST_F(ModelWorkerSignalTest, ASecondStopsAtOnce) {
   model_->let_go();
   serves_.join();
   EXPECT_FALSE(finished_);
+  EXPECT_EQ(worker_->status().status, WorkerState::terminated);
+}
+
+/// Two in one process.
+class SeveralWorkersTest : public ModelWorkerSignalTest {
+ protected:
+  void serve_both() {
+    for (const int signal : {SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
+    make();
+    other_.emplace(std::make_shared<ServedModel>(rows_of_numbers(8)), WorkerConfig{.clock = &clock_}, "worker-2");
+    serves_ = std::thread([this] {
+      finished_ = ModelWorker::serve_all({{&*worker_, {kEndpoint}}, {&*other_, {"local:other"}}},
+                                         [this](const std::vector<std::vector<std::string>>& reached) {
+                                           all_ready_ = reached;
+                                           ready_told_.add();
+                                         });
+    });
+    ready_told_.wait_for(1);
+  }
+
+  std::optional<ModelWorker> other_;
+  std::vector<std::vector<std::string>> all_ready_;
+  EventCount ready_told_;
+};
+
+TEST_F(SeveralWorkersTest, OneSignalDrainsAll) {
+  serve_both();
+  EXPECT_EQ(all_ready_, (std::vector<std::vector<std::string>>{{kEndpoint}, {"local:other"}}));
+  client_.emplace(connect());
+  model_->hold();
+  call_ = client_->infer_future(inputs({1}));
+  model_->entered.wait_for(1);
+  raise(SIGTERM);
+  wait_until_it_drains();
+  wait_until([&] { return other_->status().status == WorkerState::stopping; });
+  model_->let_go();
+  EXPECT_EQ(outputs(call_.get()), std::vector<std::int64_t>{2});
+  serves_.join();
+  EXPECT_TRUE(finished_);
+  EXPECT_EQ(worker_->status().status, WorkerState::terminated);
+  EXPECT_EQ(other_->status().status, WorkerState::terminated);
+}
+
+TEST_F(SeveralWorkersTest, TheyAreServedUntilAllAreDrained) {
+  serve_both();
+  EXPECT_TRUE(other_->drain());
+  client_.emplace(connect());
+  EXPECT_EQ(outputs(client_->infer(inputs({1}))), std::vector<std::int64_t>{2});
+  EXPECT_TRUE(worker_->drain());
+  serves_.join();
+  EXPECT_TRUE(finished_);
+}
+
+TEST_F(SeveralWorkersTest, OneThatCannotListenEndsAll) {
+  make();
+  other_.emplace(std::make_shared<ServedModel>(rows_of_numbers(8)), WorkerConfig{.clock = &clock_}, "worker-2");
+  const auto serve = [this] { ModelWorker::serve_all({{&*worker_, {kEndpoint}}, {&*other_, {"nowhere:other"}}}); };
+  EXPECT_EQ(code_thrown(serve), ErrorCode::invalid_argument);
   EXPECT_EQ(worker_->status().status, WorkerState::terminated);
 }
 

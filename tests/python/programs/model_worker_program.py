@@ -26,11 +26,16 @@ class ModelWorkerProgram:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.ready = self.next_line()
+        self.endpoint: str = self.ready["endpoints"][0]
+
+    def next_line(self) -> dict[str, Any]:
+        """What it says next on its standard output."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1]
-        self.ready: dict[str, Any] = json.loads(line)
-        self.endpoint: str = self.ready["endpoints"][0]
+        said: dict[str, Any] = json.loads(line)
+        return said
 
     def end(self, signal_number: int = signal.SIGTERM) -> tuple[int, list[dict[str, Any]]]:
         """Its exit code, and what it logged."""
