@@ -67,6 +67,7 @@ ChannelServer::ChannelServer(const ServedWorker& worker, const std::string& endp
       allocator_(allocator_config(worker.core.config())) {
   listener_.set(platform::ChannelListener::listen(path));
   doorbell_.set(platform::Doorbell::create());
+  alarm_.set(platform::Alarm::create());
   instance_bell_.set(platform::Doorbell::create());
   beside_ = std::make_unique<WorkThread>();
   poller_ = std::thread([this] { run(); });

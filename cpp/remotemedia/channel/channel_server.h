@@ -25,6 +25,7 @@
 #include "remotemedia/channel/work_thread.h"
 #include "remotemedia/memory/not_inherited.h"
 #include "remotemedia/memory/shared_memory_allocator.h"
+#include "remotemedia/platform/alarm.h"
 #include "remotemedia/platform/descriptor_channel.h"
 #include "remotemedia/platform/doorbell.h"
 #include "remotemedia/worker/transport.h"
@@ -67,6 +68,7 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   // channel_server_looks.cpp
   struct Bells;
   bool begin_wait(Bells& bells) REMOTEMEDIA_REQUIRES(serving_);
+  void end_rest(bool alarm) REMOTEMEDIA_REQUIRES(serving_);
   void wake_up(const Bells& bells, const std::vector<std::size_t>& ready) REMOTEMEDIA_REQUIRES(serving_);
   void run() noexcept;
   bool instance_looks(TimePoint now) noexcept;
@@ -97,6 +99,7 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   SharedMemoryAllocator allocator_;
   NotInherited<platform::ChannelListener> listener_;
   NotInherited<platform::Doorbell> doorbell_;
+  NotInherited<platform::Alarm> alarm_;  ///< Wakes the poller where an instance that has woken runs its model for long.
   std::atomic<bool> ending_{false};
   std::atomic<std::size_t> input_bytes_{0};
 
@@ -111,7 +114,8 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   /// Held by whoever serves sessions: the poller, or an instance.
   Mutex serving_;
   Sessions sessions_ REMOTEMEDIA_GUARDED_BY(serving_);
-  bool poller_rests_ REMOTEMEDIA_GUARDED_BY(serving_) = false;  ///< It is to be told when an instance has woken.
+  bool poller_rests_ REMOTEMEDIA_GUARDED_BY(serving_) = false;  ///< An instance that wakes is to set the alarm,
+  bool alarm_is_set_ REMOTEMEDIA_GUARDED_BY(serving_) = false;  ///< as it did then.
   std::uint64_t last_session_ REMOTEMEDIA_GUARDED_BY(serving_) = 0;
   std::map<std::int64_t, std::weak_ptr<ClientProcess>> processes_ REMOTEMEDIA_GUARDED_BY(serving_);
   TimePoint accept_from_ REMOTEMEDIA_GUARDED_BY(serving_);

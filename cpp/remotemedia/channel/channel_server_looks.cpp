@@ -25,6 +25,10 @@ constexpr Duration kLookTime = microseconds{100};  // between looks at the socke
 constexpr int kLooksAtOnce = 8;                    // of an instance
 constexpr Duration kLastWordsTime = seconds{2};
 
+/// Among the handles that the poller waits for; first comes its own bell.
+constexpr std::size_t kAlarmPlace = 1;
+constexpr std::size_t kListenerPlace = 2;
+
 }  // namespace
 
 /// Ends the session where it goes wrong, or `serve` says that it is over.
@@ -126,6 +130,11 @@ bool ChannelServer::begin_wait(Bells& bells) {
     bells.handles.push_back(session->rings()->wait_handle());
     bells.may_sleep = session->begin_sleep() && bells.may_sleep;
   }
+  if (alarm_is_set_) {
+    alarm_->clear();
+    alarm_is_set_ = false;
+    poller_rests_ = true;
+  }
   waits_ = true;
   looks_ = true;
   return true;
@@ -147,7 +156,6 @@ void ChannelServer::wake_up(const Bells& bells, const std::vector<std::size_t>& 
 }
 
 bool ChannelServer::wait() noexcept {
-  bool poller_rests = false;
   try {
     Bells bells;
     {
@@ -159,12 +167,14 @@ bool ChannelServer::wait() noexcept {
     MutexLock lock(serving_);
     wake_up(bells, ready);
     serve_rings();
-    poller_rests = std::exchange(poller_rests_, false);
+    if (std::exchange(poller_rests_, false)) {  // this instance may run its model for long
+      alarm_->set(kRetryTime);
+      alarm_is_set_ = true;
+    }
   } catch (const std::exception&) {
     waits_ = false;
     return false;
   }
-  if (poller_rests) doorbell_->ring();  // this instance may run its model for long
   return true;
 }
 
@@ -193,8 +203,19 @@ TimePoint ChannelServer::begin_look(Look& look, TimePoint now) {
   return may_sleep ? next_wake(now) : TimePoint{};
 }
 
+/// Of the poller. After the alarm the instance has been away for long.
+void ChannelServer::end_rest(bool alarm) {
+  poller_rests_ = false;
+  if (!alarm_is_set_) return;
+  alarm_->clear();
+  alarm_is_set_ = false;
+  if (!alarm) return;
+  looked_before_ = looked_.load(std::memory_order_relaxed);
+  looked_at_ = TimePoint{};
+}
+
 void ChannelServer::look_at_sockets(Look look) {
-  std::vector<platform::NativeHandle> handles{doorbell_->wait_handle()};
+  std::vector<platform::NativeHandle> handles{doorbell_->wait_handle(), alarm_->wait_handle()};
   std::vector<std::size_t> begins;
   Sessions sessions;  // while the system looks at their handles
   bool accepts = false;
@@ -214,7 +235,7 @@ void ChannelServer::look_at_sockets(Look look) {
   begins.push_back(handles.size());
   const std::vector<std::size_t> ready = platform::wait_for_any(handles, deadline);
   MutexLock lock(serving_);
-  poller_rests_ = false;
+  end_rest(std::ranges::find(ready, kAlarmPlace) != ready.end());
   if (look == Look::asleep) {
     // An instance that went to sleep at the bells meanwhile has not heard those that this thread has.
     if (waits_) {
@@ -228,7 +249,7 @@ void ChannelServer::look_at_sockets(Look look) {
     do_posted();
   }
   serve_ready(sessions, begins, ready);
-  if (accepts && std::ranges::find(ready, std::size_t{1}) != ready.end()) accept_some();
+  if (accepts && std::ranges::find(ready, kListenerPlace) != ready.end()) accept_some();
 }
 
 void ChannelServer::serve_ready(const Sessions& sessions, const std::vector<std::size_t>& begins,

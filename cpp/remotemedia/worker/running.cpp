@@ -18,6 +18,10 @@ constexpr Duration kQuickRun = std::chrono::microseconds{200};
 /// Between two looks at the clock, and at what came otherwise.
 constexpr int kLooks = 8;
 
+/// How long an instance looks for more without a word to the scheduler. Not at all after it has slept: the client that
+/// woke it may be waiting for this CPU.
+constexpr Duration kEagerTime = std::chrono::microseconds{10};
+
 std::string text_of(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
@@ -65,6 +69,8 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
   bool may_look = true;
   const TimePoint looks_until =
       instance.usual_time <= kQuickRun ? later(instance.came_back_at, config_.spin) : TimePoint{};
+  const TimePoint eager_until =
+      std::exchange(instance.slept, false) ? TimePoint{} : later(instance.came_back_at, kEagerTime);
   while (true) {
     std::optional<Work> work;
     TimePoint ready_at = TimePoint::max();
@@ -96,8 +102,11 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
     if (source != nullptr && may_look) {
       if (waits) {
         may_look = source->wait();
+        instance.slept = true;
       } else if (!look(*source)) {
-        may_look = ready_at == TimePoint::max() || clock_.now() < looks_until;
+        const TimePoint now = clock_.now();
+        may_look = ready_at == TimePoint::max() || now < looks_until;
+        if (may_look && now >= eager_until) std::this_thread::yield();
       }
     }
     if (source != nullptr && !may_look) {

@@ -118,6 +118,7 @@ class REMOTEMEDIA_API WorkerCore {
     bool reported = false;  ///< As hanging.
     StreamPtr own_stream;   ///< The one that has it to itself.
     bool resumed_a_stream = false;
+    bool slept = false;                     ///< Before what it does now.
     Duration usual_time = Duration::max();  ///< Of a run.
   };
 
