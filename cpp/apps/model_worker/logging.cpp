@@ -5,7 +5,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string_view>
@@ -28,6 +30,17 @@ spdlog::level::level_enum level_of(LogLevel level) {
       break;
   }
   return spdlog::level::err;
+}
+
+/// What engines say has many.
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    if (end > at) line.append(line.empty() ? "" : " | ").append(text, at, end - at);
+    at = end + 1;
+  }
+  return line;
 }
 
 }  // namespace
@@ -59,7 +72,7 @@ void start_log(LogFormat format, const std::string& level) {
   spdlog::set_default_logger(logger);
   set_log_sink([logger, json](LogLevel said, std::string_view message) {
     const std::string text(message);
-    logger->log(level_of(said), json ? json_text(text) : text);
+    logger->log(level_of(said), json ? json_text(text) : one_line(text));
   });
 }
 

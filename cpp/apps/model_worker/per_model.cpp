@@ -37,8 +37,8 @@ void PerModel::add_number(const std::string& name, const std::string& help, std:
 void PerModel::apply(std::vector<ServedModel>& models) const {
   const auto model_of = [&](const std::string& word) {
     const std::size_t sign = word.find(':');
-    return std::ranges::find_if(
-        models, [&](const ServedModel& model) { return sign != 0 && model.file.model_id == word.substr(0, sign); });
+    if (sign == std::string::npos) return models.end();
+    return std::ranges::find(models, word.substr(0, sign), [](const ServedModel& each) { return each.file.model_id; });
   };
   for (const Option& option : options_) {
     for (const std::string& word : option.words) {
@@ -47,7 +47,7 @@ void PerModel::apply(std::vector<ServedModel>& models) const {
     }
     for (const std::string& word : option.words) {
       const auto model = model_of(word);
-      if (model != models.end()) option.set(*model, word.substr(std::min(word.find(':'), word.size() - 1) + 1));
+      if (model != models.end()) option.set(*model, word.substr(word.find(':') + 1));
     }
   }
 }

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <map>
+#include <openvino/frontend/manager.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/parameter.hpp>
 #include <openvino/op/util/multi_subgraph_base.hpp>
@@ -136,11 +138,24 @@ std::uint64_t bytes_of_weights(const ov::Model& model) {
   return bytes;
 }
 
+/// core.read_model() would ask every kind of network that the engine knows whether the file is one.
+std::shared_ptr<ov::Model> read_onnx(const std::string& path) {
+  const auto onnx = ov::frontend::FrontEndManager().load_by_framework("onnx");
+  return onnx->convert(onnx->load(path));
+}
+
+bool is_onnx(std::string path) {
+  std::ranges::transform(path, path.begin(), [](unsigned char letter) { return std::tolower(letter); });
+  return path.ends_with(".onnx");
+}
+
 }  // namespace
 
 std::shared_ptr<ov::Model> read_model(ov::Core& core, const std::string& path, const OpenvinoOptions& options,
                                       const Target& target) {
-  auto model = core.read_model(path);
+  core.set_property(ov::enable_mmap(false));  // a mapped file that somebody cuts off ends the process
+  auto model = is_onnx(path) && !std::filesystem::is_directory(path) ? read_onnx(path) : core.read_model(path);
+  if (model->outputs().empty()) throw std::invalid_argument("it holds no network");
   fix_inputs(*model, options.fixed);
   check_names(*model, options);
   if (target.max_batch_size > 0) {

@@ -8,7 +8,8 @@
 
 namespace remotemedia {
 
-/// Errors:  load_failed that names it, where it is not there or cannot be read.
+/// Errors:  load_failed that names it, where it is not there, cannot be read, or is a pipe or a device; OutOfMemory
+///          where it is larger than the memory that this process can have.
 void check_model_file(const std::string& path);
 
 }  // namespace remotemedia

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -156,9 +157,14 @@ bool ModelWorker::serve_all(const std::vector<Serving>& servings, const OnAllRea
     for (const Serving& serving : running) {
       Impl& worker = *serving.worker->impl_;
       log(LogLevel::info, "the worker of model '" + worker.core.model_id() + "' is asked to end, and drains");
-      draining.emplace_back([&] {
+      const auto drain = [&worker, &finished] {
         if (!worker.drain_for_a_signal()) finished = false;
-      });
+      };
+      try {
+        draining.emplace_back(drain);
+      } catch (const std::system_error&) {  // the system has no thread left
+        drain();
+      }
     }
     if (!Impl::have_ended(running, *signal)) finished = false;
   }
