@@ -4,6 +4,7 @@
 // goes to the log.
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -59,14 +60,19 @@ void say_ready(const Arguments& arguments, const std::vector<std::vector<std::st
   if (arguments.notifies_supervisor) platform::notify_supervisor("READY=1");
 }
 
-int serve(Arguments& arguments) {
+struct Ending {
+  int code = kFailed;
+  std::uint64_t requests = 0;  ///< That were accepted.
+};
+
+Ending serve(Arguments& arguments) {
   ModelRepository repository(arguments.memory);
   std::vector<std::unique_ptr<ModelWorker>> workers;
   try {
     workers = load_all(repository, arguments);
   } catch (const std::exception& failed) {
     log(LogLevel::error, failed.what());
-    return kLoadFailed;
+    return {kLoadFailed};
   }
   std::vector<ModelWorker::Serving> servings;
   for (std::size_t i = 0; i < workers.size(); ++i) {
@@ -75,16 +81,21 @@ int serve(Arguments& arguments) {
   try {
     const bool finished =
         ModelWorker::serve_all(servings, [&](const auto& endpoints) { say_ready(arguments, endpoints); });
-    return finished ? kFinished : kStoppedInBetween;
+    Ending ending{finished ? kFinished : kStoppedInBetween};
+    for (const auto& worker : workers) ending.requests += worker->status().total_requests;
+    return ending;
   } catch (const Error& failed) {
     log(LogLevel::error, failed.what());
-    return failed.code() == ErrorCode::load_failed ? kLoadFailed : kEndpointFailed;
+    return {failed.code() == ErrorCode::load_failed ? kLoadFailed : kEndpointFailed};
   }
 }
 
-void say_ended(int code) {
-  if (code == kFinished) log(LogLevel::info, "ended, all accepted requests answered");
-  if (code == kStoppedInBetween) log(LogLevel::warning, "ended, with requests cut off");
+int run(Arguments& arguments) {
+  const Ending ending = serve(arguments);
+  const std::string accepted = std::to_string(ending.requests) + " accepted requests";
+  if (ending.code == kFinished) log(LogLevel::info, "ended, all " + accepted + " answered");
+  if (ending.code == kStoppedInBetween) log(LogLevel::warning, "ended, some of " + accepted + " cut off");
+  return ending.code;
 }
 
 }  // namespace
@@ -97,9 +108,7 @@ int main(int count, char** words) {
     if (const int* code = std::get_if<int>(&read)) return *code;
     auto arguments = std::get<Arguments>(std::move(read));
     start_log(arguments.log_format, arguments.log_level);
-    const int code = serve(arguments);
-    say_ended(code);
-    return code;
+    return run(arguments);
   } catch (const std::exception& failed) {
     std::cerr << "remotemedia-model-worker: " << failed.what() << '\n';
     return kFailed;

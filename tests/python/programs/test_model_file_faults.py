@@ -142,8 +142,10 @@ def test_killed_for_its_memory_while_loading_it_leaves_nothing_and_whoever_waits
     endpoint = tmp_path / "s"
     with control_group(f"remotemedia-test-{os.getpid()}", 12 << 20) as group:
         program = subprocess.Popen(
-            ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh", PROGRAM]
-            + ["--model-path", weights_path(), *SILERO, "--endpoint", f"unix:{endpoint}"],
+            [
+                *("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"),
+                *(PROGRAM, "--model-path", weights_path(), *SILERO, "--endpoint", f"unix:{endpoint}"),
+            ],
             env={**os.environ, "REMOTEMEDIA_BACKEND_PATH": str(BUILD / "backends")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

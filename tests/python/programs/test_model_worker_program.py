@@ -31,7 +31,7 @@ def test_a_signal_ends_it_cleanly(start: Start, linear: list[str | Path], number
     program = start(*linear)
     code, log = program.end(number)
     assert code == 0
-    assert "all accepted requests answered" in log[-1]["message"]
+    assert "all 0 accepted requests answered" in log[-1]["message"]
     assert not Path(program.endpoint.removeprefix("unix:")).exists()
 
 

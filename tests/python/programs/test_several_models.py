@@ -88,7 +88,7 @@ def test_one_signal_ends_all_cleanly(start: Start, models: list[str], tmp_path: 
     program.next_line()
     code, log = program.end(signal.SIGTERM)
     assert code == 0
-    assert "all accepted requests answered" in log[-1]["message"]
+    assert "all 0 accepted requests answered" in log[-1]["message"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sums.linear", "swaps.linear"]
 
 
