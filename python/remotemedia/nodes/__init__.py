@@ -3,6 +3,7 @@
 
 from remotemedia.nodes.audio_file import AudioFileSource
 from remotemedia.nodes.echo import EchoNode
+from remotemedia.nodes.ml.embedding import EmbeddingNode
 from remotemedia.nodes.ml.lfm2_audio import LFM2AudioNode
 from remotemedia.nodes.ml.silero_vad import SileroVADNode
 from remotemedia.nodes.ml.whisper import WhisperNode
@@ -13,6 +14,7 @@ from remotemedia.nodes.runtime_data import RuntimeData
 __all__ = [
     "AudioFileSource",
     "EchoNode",
+    "EmbeddingNode",
     "LFM2AudioNode",
     "Node",
     "RuntimeData",

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -106,10 +107,11 @@ def test_a_file_that_is_replaced_meanwhile_gives_one_of_its_models_or_a_refusal(
 
 def test_with_too_little_address_space_it_refuses_and_does_not_crash(tmp_path: Path) -> None:
     for megabytes in [100, 150, 200]:
+        limit = megabytes << 20
         done = subprocess.run(
             [PROGRAM, "--model-path", weights_path(), *SILERO, "--log-level", "error"],
             env={**os.environ, "REMOTEMEDIA_BACKEND_PATH": str(BUILD / "backends")},
-            preexec_fn=lambda bytes_=megabytes << 20: resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_)),
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_AS, (limit, limit)),
             capture_output=True,
             text=True,
             timeout=60,
@@ -140,12 +142,10 @@ def control_group(name: str, memory_bytes: int) -> Iterator[Path]:
 
 def test_killed_for_its_memory_while_loading_it_leaves_nothing_and_whoever_waits_hears_it(tmp_path: Path) -> None:
     endpoint = tmp_path / "s"
+    words = [PROGRAM, "--model-path", weights_path(), *SILERO, "--endpoint", f"unix:{endpoint}"]
     with control_group(f"remotemedia-test-{os.getpid()}", 12 << 20) as group:
         program = subprocess.Popen(
-            [
-                *("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"),
-                *(PROGRAM, "--model-path", weights_path(), *SILERO, "--endpoint", f"unix:{endpoint}"),
-            ],
+            ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh", *map(str, words)],
             env={**os.environ, "REMOTEMEDIA_BACKEND_PATH": str(BUILD / "backends")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -45,7 +45,7 @@ def start() -> Iterator[Callable[..., ModelWorkerProgram]]:
 
 
 def answer(client: rm.ModelWorkerClient) -> list[float]:
-    return client.infer(np.array([[1, 2]], np.float32)).to_numpy()[0].tolist()
+    return list(map(float, client.infer(np.array([[1, 2]], np.float32)).to_numpy()[0]))
 
 
 def test_each_has_a_line_and_an_endpoint_of_its_own(start: Start, models: list[str], tmp_path: Path) -> None:

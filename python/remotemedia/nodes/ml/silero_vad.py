@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from remotemedia.core.errors import InvalidTensor, LoadFailed, WorkerUnavailable
 from remotemedia.core.model_registry import ModelHandle, ModelRegistry
 from remotemedia.core.model_registry import registry as process_registry
+from remotemedia.nodes.ml.served_model import take_served
 from remotemedia.nodes.ml.served_silero import ServedSilero
 from remotemedia.nodes.ml.silero_network import MODEL_KEY, SileroNetwork, SpeechNetwork, weights_path
 from remotemedia.nodes.ml.speech_segmenter import SegmentRule
@@ -83,22 +83,12 @@ class SileroVADNode(Node):
         """
         registry = self._registry or process_registry()
         if self._worker is not None:
-            self._handle = await self._connected(registry, self._worker)
+            self._handle = await take_served(registry, ServedSilero, self._worker, self._reconnect)
             return
         path = weights_path()
         self._handle = await registry.get_or_load_async(
             MODEL_KEY, SileroNetwork, arguments={"path": str(path)}, memory_bytes=path.stat().st_size
         )
-
-    async def _connected(self, registry: ModelRegistry, endpoint: str) -> ModelHandle[SpeechNetwork]:
-        key = f"silero-vad-16k@{endpoint}" + ("?reconnect" if self._reconnect else "")
-        arguments = {"endpoint": endpoint, "reconnect": self._reconnect}
-        try:
-            return await registry.get_or_load_async(key, ServedSilero, arguments=arguments)
-        except LoadFailed as failed:
-            if isinstance(failed.__cause__, (WorkerUnavailable, InvalidTensor)):
-                raise failed.__cause__ from None
-            raise
 
     def cleanup(self) -> None:
         """Gives the network back."""
