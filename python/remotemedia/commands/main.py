@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from remotemedia import _core
-from remotemedia.commands import serve
+from remotemedia.commands import bench, infer, serve, status
 from remotemedia.commands.command_error import CommandError, ExitCode, named
 
 
@@ -39,19 +39,24 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"remotemedia {_core.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (serve,):
+    for command in (serve, infer, status, bench):
         command.add_to(commands)
     arguments, rest = parser.parse_known_args(words)
     chosen: argparse.ArgumentParser = arguments.parser
     if rest and not arguments.takes_rest:
         chosen.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return int(arguments.run(arguments, rest))
+        code = int(arguments.run(arguments, rest))
+        sys.stdout.flush()
+        return code
     except CommandError as error:
         if error.code == ExitCode.WRONG_ARGUMENTS:
             chosen.error(str(error))
         print(f"{chosen.prog}: {error}", file=sys.stderr)
         return error.code
+    except BrokenPipeError:  # nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return ExitCode.FAILED
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)  # whoever waits for this process sees what ended it

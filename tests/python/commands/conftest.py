@@ -16,6 +16,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Where Doubler and Pair are served, for tests that only call them."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "models.py").write_text(MODELS)
+    found = {name: f"unix:{folder}/{name}" for name in ("Doubler", "Pair")}
+    started = [Command("serve", f"models:{name}", "--endpoint", at, folder=folder) for name, at in found.items()]
+    for command in started:
+        command.ready()
+    yield found
+    for command in started:
+        command.process.kill()
+        command.process.communicate()
+
+
 @pytest.fixture
 def serve(folder: Path) -> Iterator[Serve]:
     started: list[Command] = []
