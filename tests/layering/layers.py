@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
 
 PACKAGES: dict[str, set[str]] = {
     "_core": set(),
+    "commands": {"_core", "core", "worker"},
     "core": {"_core"},
     "nodes": {"core", "worker"},
     "pipeline": {"core", "nodes"},

@@ -95,7 +95,7 @@ class Request:
 
     def run(self, report: Callable[..., None]) -> Any:
         """Calls the loader, with `report` as its parameter `progress` if it has one."""
-        if "progress" not in self.arguments and _takes_progress(self.loader):
+        if "progress" not in self.arguments and takes_progress(self.loader):
             return self.loader(**self.arguments, progress=report)
         return self.loader(**self.arguments)
 
@@ -291,7 +291,8 @@ def _described(model: Any) -> tuple[int | None, str]:
     return memory_bytes, model_id if isinstance(model_id, str) else ""
 
 
-def _takes_progress(loader: Callable[..., Any]) -> bool:
+def takes_progress(loader: Callable[..., Any]) -> bool:
+    """Whether a loader can be given something to report to, as its parameter `progress`."""
     if isinstance(loader, functools.partial) and "progress" in loader.keywords:
         return False
     try:

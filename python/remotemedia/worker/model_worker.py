@@ -62,6 +62,7 @@ class ModelWorker(_core.ModelWorker):
             stream_takes_context=streams and _takes_context(served.infer_stream),
         )
         self._ended = threading.Event()
+        self._finished = True
 
     def serve(self, *endpoints: str, on_ready: Callable[[list[str]], object] | None = None) -> bool:
         """start(), then blocks until SIGTERM, SIGINT or drain(); then drains and stops.
@@ -86,7 +87,7 @@ class ModelWorker(_core.ModelWorker):
             if on_ready is not None:
                 on_ready(reached)
             self._ended.wait()
-            return super().drain()
+            return super().drain() and self._finished
         finally:
             super().stop()
 
@@ -99,9 +100,9 @@ class ModelWorker(_core.ModelWorker):
         Returns:
             Whether all were finished.
         """
-        finished = super().drain(timeout)
+        self._finished = super().drain(timeout)
         self._ended.set()
-        return finished
+        return self._finished
 
     def stop(self) -> None:
         """Ends it without waiting for calls that have not begun. Twice is once."""

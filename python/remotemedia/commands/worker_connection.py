@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands that call a worker have in common: where it is, and what it means that nobody is there."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+from remotemedia.commands.command_error import CommandError, ExitCode, first_line, named
+from remotemedia.core.errors import InvalidArgument, RemoteMediaError, WorkerUnavailable
+from remotemedia.worker.model_worker_client import ModelWorkerClient
+
+
+def add_endpoint(parser: argparse.ArgumentParser) -> None:
+    """Where the worker is."""
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="where the worker serves, unix:PATH")
+    parser.add_argument(
+        "--connect-timeout",
+        type=seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="how long to wait for a worker there (default: 1)",
+    )
+
+
+def connect(arguments: argparse.Namespace) -> ModelWorkerClient:
+    """A client of the worker.
+
+    Raises:
+        CommandError: There is none, or it refuses.
+    """
+    try:
+        return ModelWorkerClient.connect(arguments.endpoint, timeout=arguments.connect_timeout)
+    except InvalidArgument as error:
+        raise CommandError(ExitCode.WRONG_ARGUMENTS, first_line(error)) from error
+    except (WorkerUnavailable, OSError) as error:
+        raise CommandError(ExitCode.ENDPOINT_FAILED, named(error)) from error
+    except RemoteMediaError as error:
+        raise CommandError(ExitCode.FAILED, named(error)) from error
+
+
+def seconds(word: str) -> float:
+    """A typed number of seconds.
+
+    Raises:
+        ArgumentTypeError: It is none, or negative.
+    """
+    return _number(word, "a number of seconds", least=0.0)
+
+
+def positive(word: str) -> float:
+    """A typed number above zero.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    return _number(word, "a number above 0", least=math.ulp(0.0))
+
+
+def _number(word: str, meaning: str, *, least: float) -> float:
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not least <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"'{word}' is not {meaning}")
+    return number
