@@ -53,7 +53,7 @@ struct ModelWorker::Impl {
   static std::vector<std::vector<std::string>> start_all(const std::vector<Serving>& servings);
   static void stop_all(const std::vector<Serving>& servings);
   static bool have_ended(std::vector<Serving>& servings, const platform::TerminationSignal& signal);
-  bool drain_for_a_signal() noexcept;
+  void drain_for_a_signal() noexcept;
   bool drain(std::optional<Duration> timeout);
   void stop();
   WorkerInfo status() const;
@@ -67,6 +67,7 @@ struct ModelWorker::Impl {
   detail::WorkerCore core;
   platform::Doorbell ended;  ///< Rung by drain() and stop(), for serve().
   const std::uint64_t made_in = fork_generation();
+  std::atomic<bool> cut_off{false};  ///< Accepted calls, by the end of a draining's time or a second signal.
 
   mutable Mutex mutex;
   CondVar phase_changed;
@@ -149,7 +150,6 @@ bool ModelWorker::serve_all(const std::vector<Serving>& servings, const OnAllRea
     Impl::stop_all(servings);
     throw;
   }
-  std::atomic<bool> finished = true;
   std::vector<std::jthread> draining;
   std::vector<Serving> running = servings;
   if (!Impl::have_ended(running, *signal)) {
@@ -157,30 +157,29 @@ bool ModelWorker::serve_all(const std::vector<Serving>& servings, const OnAllRea
     for (const Serving& serving : running) {
       Impl& worker = *serving.worker->impl_;
       log(LogLevel::info, "the worker of model '" + worker.core.model_id() + "' is asked to end, and drains");
-      const auto drain = [&worker, &finished] {
-        if (!worker.drain_for_a_signal()) finished = false;
-      };
       try {
-        draining.emplace_back(drain);
+        draining.emplace_back([&worker] { worker.drain_for_a_signal(); });
       } catch (const std::system_error&) {  // the system has no thread left
-        drain();
+        worker.drain_for_a_signal();
       }
     }
-    if (!Impl::have_ended(running, *signal)) finished = false;
+    if (!Impl::have_ended(running, *signal)) {
+      for (const Serving& serving : running) serving.worker->impl_->cut_off = true;
+    }
   }
   signal.reset();  // a model that does not come back is ended by the next one
   Impl::stop_all(servings);
   draining.clear();  // joins
-  return finished;
+  return std::ranges::none_of(servings, [](const Serving& serving) { return serving.worker->impl_->cut_off.load(); });
 }
 
-bool ModelWorker::Impl::drain_for_a_signal() noexcept {
+void ModelWorker::Impl::drain_for_a_signal() noexcept {
   try {
-    return drain(std::nullopt);
+    drain(std::nullopt);
   } catch (const std::exception& thrown) {
     log(LogLevel::warning, "the worker of model '" + core.model_id() + "' failed to drain: " + thrown.what());
+    cut_off = true;
     ended.ring();
-    return false;
   }
 }
 
@@ -191,6 +190,7 @@ bool ModelWorker::Impl::drain(std::optional<Duration> timeout) {
   }
   for (const auto& listener : all_listeners()) listener->announce_drain();
   const bool finished = core.drain(timeout);
+  if (!finished) cut_off = true;
   ended.ring();
   return finished;
 }

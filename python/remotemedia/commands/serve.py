@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -24,9 +23,6 @@ from remotemedia.worker.model_worker import ModelWorker
 from remotemedia.worker.worker_config import WorkerConfig
 
 _log = logging.getLogger("remotemedia")
-
-_STOPPING_SECONDS = 0.1
-"""How long systemd may not know yet that the worker drains."""
 
 
 def add_to(commands: Any) -> None:
@@ -75,16 +71,14 @@ def _serve(arguments: argparse.Namespace, config: WorkerConfig, stdout: IO[str])
         raise CommandError(
             ExitCode.LOAD_FAILED, f"what {arguments.target} returned cannot be served: {named(error)}"
         ) from error
-    ready = _Ready(worker, stdout, arguments)
     try:
-        finished = worker.serve(*arguments.endpoint or (), on_ready=ready)
+        finished = worker.serve(*arguments.endpoint or (), on_ready=_Ready(worker, stdout, arguments))
     except LoadFailed as error:
         raise CommandError(ExitCode.LOAD_FAILED, first_line(error)) from error
     except (RemoteMediaError, OSError) as error:
         raise CommandError(ExitCode.ENDPOINT_FAILED, first_line(error)) from error
-    finally:
-        ready.end()
-    _log.info("ended, all accepted requests answered" if finished else "ended, with requests cut off")
+    accepted = f"{worker.status().total_requests} accepted requests"
+    _log.info(f"ended, all {accepted} answered" if finished else f"ended, some of {accepted} cut off")
     return ExitCode.DONE if finished else ExitCode.CUT_OFF
 
 
@@ -101,14 +95,12 @@ def _with_id(model: InferenceModel | Callable[..., Any], arguments: argparse.Nam
 
 
 class _Ready:
-    """Tells who started this that the model can be called, and systemd also when it drains."""
+    """Tells who started this that the model can be called, and systemd."""
 
     def __init__(self, worker: ModelWorker, stdout: IO[str], arguments: argparse.Namespace) -> None:
         self._worker = worker
         self._stdout = stdout
         self._json = arguments.log_format == "json"
-        self._ended = threading.Event()
-        self._watching: threading.Thread | None = None
         self._notifies: bool = arguments.systemd_notify
 
     def __call__(self, endpoints: list[str]) -> None:
@@ -122,22 +114,6 @@ class _Ready:
                 systemd.notify("READY=1")
         except OSError as error:
             raise CommandError(ExitCode.FAILED, f"cannot tell that it is ready: {error.strerror}") from error
-        if self._notifies:
-            self._watching = threading.Thread(target=self._tell_stopping, name="systemd", daemon=True)
-            self._watching.start()
-
-    def end(self) -> None:
-        self._ended.set()
-        if self._watching is not None:
-            self._watching.join()
-
-    def _tell_stopping(self) -> None:
-        while not self._ended.wait(_STOPPING_SECONDS) and self._worker.status().status in ("ready", "busy"):
-            pass
-        try:
-            systemd.notify("STOPPING=1")
-        except OSError as error:
-            _log.warning("systemd does not hear that the worker stops: %s", error.strerror)
 
 
 def _wrong(message: str) -> CommandError:

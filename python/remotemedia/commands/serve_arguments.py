@@ -82,9 +82,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     both.add_argument("--log-format", choices=log_output.FORMATS, help="(default: text)")
     both.add_argument("--log-level", choices=log_output.LEVELS, help="(default: info)")
-    both.add_argument(
-        "--systemd-notify", action="store_true", help="tell systemd, at $NOTIFY_SOCKET, when it is ready and stops"
-    )
+    both.add_argument("--systemd-notify", action="store_true", help="tell systemd, at $NOTIFY_SOCKET, when it is ready")
     loader = parser.add_argument_group("of a loader")
     loader.add_argument(
         "--arg",

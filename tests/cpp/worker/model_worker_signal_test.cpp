@@ -119,6 +119,19 @@ TEST_F(SeveralWorkersTest, TheyAreServedUntilAllAreDrained) {
   EXPECT_TRUE(finished_);
 }
 
+TEST_F(SeveralWorkersTest, ADrainingThatCutsCallsOffIsToldByServe) {
+  serve_both();
+  client_.emplace(connect());
+  model_->hold();
+  call_ = client_->infer_future(inputs({1}));
+  model_->entered.wait_for(1);
+  EXPECT_FALSE(worker_->drain(Duration{0}));
+  model_->let_go();
+  EXPECT_TRUE(other_->drain());
+  serves_.join();
+  EXPECT_FALSE(finished_);
+}
+
 TEST_F(SeveralWorkersTest, OneThatCannotListenEndsAll) {
   make();
   other_.emplace(std::make_shared<ServedModel>(rows_of_numbers(8)), WorkerConfig{.clock = &clock_}, "worker-2");

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import remotemedia as rm
+from remotemedia.nodes.ml.silero_network import weights_path
 from tests.python.commands.command import Serve, environment_with, run
 from tests.python.programs.model_worker_program import LINEAR_PLUGIN, PROGRAM
 
@@ -49,8 +50,43 @@ def test_its_options_go_on_and_so_do_those_that_only_the_program_knows(folder: P
         assert reason in log
 
 
+WITHOUT_ITS_OWN = """
+import sys
+from remotemedia.commands import main, model_file
+model_file.own_program = lambda: None
+sys.exit(main.main())
+"""
+"""As a package that was built without the program."""
+
+
+def run_without_its_own(file: Path, folder: Path) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ITS_OWN, "serve", file],
+        cwd=folder,
+        env=environment_with({"PATH": str(folder)}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_package_has_the_program_and_the_backend_of_its_own(folder: Path) -> None:
+    program = Path(sys.executable).parent / PROGRAM.name
+    words = ["--model-path", str(weights_path()), "--max-batch-size", "0", "--endpoint", f"unix:{folder}/vad"]
+    environment = {name: value for name, value in os.environ.items() if name != "REMOTEMEDIA_BACKEND_PATH"}
+    with subprocess.Popen([program, *words], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"ready unix:{folder}/vad\n"
+        with rm.ModelWorkerClient.connect(f"unix:{folder}/vad") as client:
+            assert client.status().pid == process.pid
+        process.terminate()
+    assert process.returncode == 0
+
+
 def test_without_the_program_it_says_what_to_build(folder: Path, sums: Path) -> None:
-    code, output, said = run("serve", sums, folder=folder, environment={"PATH": str(folder)})
+    code, output, said = run_without_its_own(sums, folder)
     assert (code, output) == (3, "")
     assert f"'{sums}' is served by remotemedia-model-worker" in said
     assert "-DREMOTEMEDIA_BUILD_PROGRAMS=ON" in said
@@ -61,7 +97,7 @@ def test_a_program_that_cannot_run_is_one_line(folder: Path, sums: Path) -> None
     program = folder / PROGRAM.name
     program.write_bytes(b"\x7fELF and no more")
     program.chmod(0o755)
-    code, _, said = run("serve", sums, folder=folder, environment={"PATH": str(folder)})
+    code, _, said = run_without_its_own(sums, folder)
     assert (code, said) == (3, f"remotemedia serve: {program} does not start: Exec format error\n")
 
 
