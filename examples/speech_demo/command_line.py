@@ -12,12 +12,13 @@ from examples.speech_demo.words.transcripts import TRANSCRIPTS_FILE
 DEFAULT_PIPELINES = 4
 
 _DESCRIPTION = """\
-Pipelines that run at once, each over a real recording:
+Programs that run at once, each with a pipeline over a real recording:
 audio file -> Silero VAD -> Whisper.
 
-All of them share one copy of each network, loaded once by the model registry.
-Shows what they hear beside what was said, how often each network was loaded
-and who holds it, and what sharing saves against a private copy for each."""
+Two workers have the only copy of each network, and all programs call them.
+Shows what they hear beside what was said, how the workers were called, that
+nothing is left at the end, and what sharing saves against a private copy for
+each program."""
 
 _EPILOG = f"""\
 recordings:
@@ -86,7 +87,7 @@ def parse(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--vad-only", action="store_true", help="find speech and leave out Whisper")
     parser.add_argument(
-        "--no-compare", dest="compare", action="store_false", help="leave out the comparison with private copies"
+        "--no-compare", dest="compare", action="store_false", help="leave out the comparison with other ways"
     )
     parser.add_argument(
         "--rounds", type=_at_least_one, default=3, metavar="N", help="rounds of the comparison (default: %(default)s)"

@@ -41,13 +41,15 @@ class Package:
 
 
 _SPEECH = ".venv/bin/pip install -r requirements/speech.txt"
+_OPENVINO = ".venv/bin/pip install -r requirements/openvino.txt"
 _SILERO = ".venv/bin/pip install --no-deps -r requirements/silero.txt"
 _WHISPER = ".venv/bin/pip install -r requirements/whisper.txt"
 
 FOR_PIPELINES = (
     Package("remotemedia", "which this demo shows", "scripts/bootstrap demo"),
     Package("av", "which decodes audio", _SPEECH),
-    Package("onnxruntime", "which runs the voice detector", _SPEECH),
+    Package("onnxruntime", "which runs the voice detector of programs without workers", _SPEECH),
+    Package("openvino", "which runs the voice detector in its worker", _OPENVINO),
     Package("silero_vad", "the weights of the voice detector", _SILERO, file="data/silero_vad_openvino_16k.onnx"),
 )
 FOR_TEXT = (

@@ -36,6 +36,7 @@ void fields(Io& io, M& message) {
   io.number("rejected_requests", info.rejected_requests);
   io.real("average_batch_size", info.average_batch_size);
   io.real("average_latency_ms", info.average_latency_ms);
+  io.real("p50_latency_ms", info.p50_latency_ms);
   io.real("p99_latency_ms", info.p99_latency_ms);
   io.number("sessions", info.sessions);
   io.number("shared_memory_bytes", info.shared_memory_bytes);

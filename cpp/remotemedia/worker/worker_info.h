@@ -29,6 +29,7 @@ struct WorkerInfo {
 
   double average_batch_size = 0;  ///< Rows for each run of the model.
   double average_latency_ms = 0;  ///< From acceptance to answer.
+  double p50_latency_ms = 0;
   double p99_latency_ms = 0;
 
   std::size_t sessions = 0;

@@ -30,6 +30,7 @@ void WorkerStatistics::write_to(WorkerInfo& info) const {
   info.rejected_requests = rejected_;
   info.average_batch_size = runs_ == 0 ? 0 : static_cast<double>(rows_) / static_cast<double>(runs_);
   info.average_latency_ms = milliseconds(latencies_.mean());
+  info.p50_latency_ms = milliseconds(latencies_.percentile(0.5));
   info.p99_latency_ms = milliseconds(latencies_.percentile(0.99));
 }
 

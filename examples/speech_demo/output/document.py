@@ -12,7 +12,7 @@ from examples.speech_demo.run.comparison import ArmComparison
 from examples.speech_demo.run.state import PipelineState, RunState
 from examples.speech_demo.words.accuracy import compare
 
-FORMAT = "remotemedia-speech-demo/1"
+FORMAT = "remotemedia-speech-demo/2"
 
 
 def make_document(state: RunState, comparison: ArmComparison | None, missing: list[Missing]) -> dict[str, Any]:
@@ -21,17 +21,8 @@ def make_document(state: RunState, comparison: ArmComparison | None, missing: li
         "format": FORMAT,
         "missing": [asdict(each) for each in missing],
         "pipelines": [_pipeline(each) for each in state.pipelines],
-        "models": [
-            {
-                "key": model.key,
-                "state": model.state,
-                "loads": model.loads,
-                "calls": model.calls,
-                "holders": len(model.holders),
-                "held_by": list(model.holders),
-            }
-            for model in state.models
-        ],
+        "workers": [asdict(worker) for worker in state.workers.values()],
+        "left_behind": asdict(state.left) if state.left else None,
         "run": asdict(state.measured) if state.measured else None,
         "comparison": asdict(comparison) if comparison else None,
     }

@@ -8,7 +8,7 @@ from rich.console import Console
 from examples.speech_demo.command_line import Options
 from examples.speech_demo.output.live_progress import LiveProgress
 from examples.speech_demo.output.progress_lines import ProgressLines
-from examples.speech_demo.output.report import print_comparison, print_recordings, print_registry
+from examples.speech_demo.output.report import print_comparison, print_left_behind, print_recordings, print_workers
 from examples.speech_demo.plan import Plan
 from examples.speech_demo.run.comparison import ArmComparison, compare_arms
 from examples.speech_demo.run.listening import Progress, listen
@@ -31,7 +31,8 @@ def run_for_people(options: Options, plan: Plan) -> None:
     )
     listen(plan.job, state, progress)
     print_recordings(console, state, speech_to_text=plan.speech_to_text)
-    print_registry(console, state)
+    print_workers(console, state)
+    print_left_behind(console, state)
     if options.compare:
         figures = _compare(options, plan, console, draws=draws)
         print_comparison(console, figures, len(plan.recordings), speech_to_text=plan.speech_to_text)

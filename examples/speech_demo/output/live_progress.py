@@ -9,7 +9,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text as StyledText
 
-from examples.speech_demo.run.events import Event, ModelCounted
+from examples.speech_demo.run.events import Event, WorkerSeen
 from examples.speech_demo.run.state import PipelineState, RunState
 
 _PHASE_STYLES = {"starting": "dim", "loading": "yellow", "ready": "yellow", "listening": "cyan", "done": "green"}
@@ -42,8 +42,9 @@ class LiveProgress:
             if self._speech_to_text:
                 rows.append(_newest_text(pipeline, room=self._console.width - 11))
         rows.append(Rule(style="dim"))
-        rows += [_model(model) for model in self._state.models] or [StyledText("loading the models", style="yellow")]
-        title = f"{_count(len(self._state.pipelines), 'pipeline')} at once"
+        workers = [_worker(worker) for worker in self._state.workers.values()]
+        rows += workers or [StyledText("starting the workers", style="yellow")]
+        title = f"{_count(len(self._state.pipelines), 'program')} at once"
         return Panel(Group(*rows), title=title, width=self._console.width - len("^C") - 1)
 
 
@@ -79,9 +80,9 @@ def _newest_text(pipeline: PipelineState, room: int) -> RenderableType:
     return StyledText("  " + (text if len(text) <= room else "\u2026" + text[1 - room :]), style="italic", no_wrap=True)
 
 
-def _model(model: ModelCounted) -> RenderableType:
-    counts = f"{_count(model.loads, 'load')}, {_count(len(model.holders), 'holder')}"
-    return StyledText.assemble((model.name, "bold"), f"  {counts}", no_wrap=True, overflow="ellipsis")
+def _worker(worker: WorkerSeen) -> RenderableType:
+    text = f"  process {worker.process}, ready after {worker.start_up_seconds:.2f} s"
+    return StyledText.assemble((worker.model, "bold"), text, no_wrap=True, overflow="ellipsis")
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from examples.speech_demo.run.comparison import ArmComparison, Spread
+from examples.speech_demo.run.comparison import NAMES, ArmComparison, Spread
 from examples.speech_demo.run.state import PipelineState, RunState, Segment
 from examples.speech_demo.words.accuracy import Comparison, MarkedWord, compare
 
@@ -25,36 +25,63 @@ def print_recordings(console: Console, state: RunState, *, speech_to_text: bool)
             _print(console, _title(pipeline, _accuracy(comparison)), _beside(pipeline, comparison))
 
 
-def print_registry(console: Console, state: RunState) -> None:
-    """What the registry said of its models while all pipelines held them."""
+def print_workers(console: Console, state: RunState) -> None:
+    """The only copy of each model, and how it was called."""
     table = Table("model")
-    for name in ("calls", "loads", "holders"):
+    for name in ("start-up", "memory", "calls", "batch", "p50", "p99"):
         table.add_column(name, justify="right")
-    table.add_column("held by", overflow="fold")
-    for model in state.models:
-        functions = sorted({label.rpartition(":")[2] for label in model.holders})
-        counts = (str(number) for number in (model.calls, model.loads, len(model.holders)))
-        table.add_row(model.name, *counts, "\n".join(functions))
-    _print(console, "The registry, read while every pipeline holds its models", table)
-    if state.measured:
-        console.print(f"In all: {state.measured.loads} loads, {state.measured.hits} hits", style="dim")
+    for worker in state.workers.values():
+        table.add_row(
+            worker.model,
+            f"{worker.start_up_seconds:.2f} s",
+            f"{worker.memory_bytes * 1e-6:.0f} MB",
+            str(worker.requests),
+            f"{worker.average_batch_size:.2f}",
+            _latency(worker.p50_latency_ms),
+            _latency(worker.p99_latency_ms),
+        )
+    _print(console, f"A worker for each model, and {len(state.pipelines)} programs that load none", table)
+    console.print(
+        "Memory: PSS of the worker. Batch: rows that ran at once, on average. p50, p99: from acceptance to answer.",
+        style="dim",
+    )
+
+
+def _latency(milliseconds: float) -> str:
+    return f"{milliseconds:.2f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
+
+
+def print_left_behind(console: Console, state: RunState) -> None:
+    """What is there after the end."""
+    left = state.left
+    if left is None or left.nothing:
+        console.print("Ended: no process, no socket and no shared memory is left.")
+        return
+    for kind, found in (("process", left.processes), ("socket", left.sockets), ("memory", left.shared_memory)):
+        for each in found:
+            console.print(f"left behind: {kind} {each}", style="bold red")
 
 
 def print_comparison(console: Console, figures: ArmComparison, pipelines: int, *, speech_to_text: bool) -> None:
-    """Both arms beside each other, and what is counted."""
-    sharing, private = figures.sharing, figures.private
+    """All arms beside each other, and what is counted."""
+    arms = [figures.workers, figures.private, figures.one_process]
     table = Table("")
-    for name in ("sharing", "private copies", "ratio"):
+    for name in NAMES.values():
         table.add_column(name, justify="right")
-    table.add_row("loads of models", str(sharing.loads), str(private.loads))
-    table.add_row("start-up", *_seconds(sharing.start_up, private.start_up))
-    table.add_row("recordings heard in", *_seconds(sharing.listening, private.listening), end_section=True)
-    table.add_row("memory, no model yet", *_megabytes(sharing.memory_before, private.memory_before))
-    table.add_row("+ models, loaded", *_megabytes(sharing.models_memory, private.models_memory))
-    table.add_row("+ models at work", *_megabytes(sharing.working_memory, private.working_memory))
-    table.add_row("= memory in all", *_megabytes(sharing.memory, private.memory))
-    _print(console, f"Pipelines that share their models, and pipelines with private copies ({pipelines} each)", table)
+    table.add_row("processes", *(str(number) for number in (_processes(pipelines, speech_to_text), pipelines, 1)))
+    table.add_row("loads of models", *(str(arm.loads) for arm in arms))
+    table.add_row("start-up", *(_seconds(arm.start_up) for arm in arms))
+    table.add_row("recordings heard in", *(_seconds(arm.listening) for arm in arms), end_section=True)
+    table.add_row("memory, no model yet", *(_megabytes(arm.memory_before) for arm in arms))
+    table.add_row("+ models, loaded", *(_megabytes(arm.models_memory) for arm in arms))
+    table.add_row("+ models at work", *(_megabytes(arm.working_memory) for arm in arms))
+    table.add_row("= memory in all", *(_megabytes(arm.memory) for arm in arms))
+    _print(console, f"{pipelines} pipelines: programs that share workers, programs alone, one program", table)
     console.print(_what_is_counted(figures.rounds, speech_to_text=speech_to_text), style="dim")
+
+
+def _processes(pipelines: int, speech_to_text: bool) -> int:
+    return pipelines + (2 if speech_to_text else 1)
 
 
 def _print(console: Console, title: str, table: Table) -> None:
@@ -103,12 +130,12 @@ def _marked(words: tuple[MarkedWord, ...], wrong_style: str) -> Text:
     return Text(" ").join(Text(word.text, style="" if word.right else wrong_style) for word in words)
 
 
-def _seconds(sharing: Spread, private: Spread) -> list[str]:
-    return [_cell(sharing, ".2f", "s"), _cell(private, ".2f", "s"), _ratio(sharing, private)]
+def _seconds(spread: Spread) -> str:
+    return _cell(spread, ".2f", "s")
 
 
-def _megabytes(sharing: Spread, private: Spread) -> list[str]:
-    return [_cell(arm.scaled(1e-6), ".0f", "MB") for arm in (sharing, private)] + [_ratio(sharing, private)]
+def _megabytes(spread: Spread) -> str:
+    return _cell(spread.scaled(1e-6), ".0f", "MB")
 
 
 def _cell(spread: Spread, form: str, unit: str) -> str:
@@ -116,18 +143,15 @@ def _cell(spread: Spread, form: str, unit: str) -> str:
     return f"{middle} {unit}" + (f" ({lowest}\u2013{highest})" if lowest != highest else "")
 
 
-def _ratio(sharing: Spread, private: Spread) -> str:
-    return f"{sharing.median / private.median:.2f}" if private.median else ""
-
-
 def _what_is_counted(rounds: int, *, speech_to_text: bool) -> str:
     lines = [
-        f"Median (lowest\u2013highest) of {rounds} fresh processes for each side, run in turn, one at a time.",
-        "Start-up: from the first call for a model until every pipeline holds its models. Libraries were imported "
-        "before, and the files were in the page cache.",
-        "Memory: PSS of the one process that runs all pipelines; what the page cache holds is not in it. Pipelines "
-        "with a process each would repeat Python and its libraries besides.",
+        f"Median (lowest\u2013highest) of {rounds} runs in fresh processes, in turn, one at a time.",
+        "Start-up: from the first call for a model, or the start of the workers, until every pipeline holds its "
+        "models. Libraries were imported before, but in workers.",
+        "Memory: PSS of all processes of the run together.",
+        "Private copies: a program for each pipeline, as without workers. One process: all pipelines in one program, "
+        "which is the least that can be had without workers, where the programs can be made one.",
     ]
     if speech_to_text:
-        lines.append("A shared Whisper answers one call at a time; private copies answer at once, on as many cores.")
+        lines.append("One Whisper answers one call at a time; private copies answer at once, on as many cores.")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fresh process that runs a job, and the events that it tells."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ class ArmFailed(Exception):
 
 @contextmanager
 def arm_process(job: Job) -> Iterator[Iterator[Event]]:
-    """Runs a job in a process of its own, which is killed at the end of the block if it still lives.
+    """Runs a job in a process of its own, which is killed at the end of the block, with all that it has started.
 
     The process does not see the terminal: Ctrl-C reaches it through this block, and what it writes to stderr is kept
     for the case that it fails. Main thread only.
@@ -33,11 +34,11 @@ def arm_process(job: Job) -> Iterator[Iterator[Event]]:
         said what is no event.
     """
     process: subprocess.Popen[str] | None = None
-    with tempfile.TemporaryFile() as stderr:
+    with tempfile.TemporaryFile() as stderr, tempfile.TemporaryDirectory() as sockets:
         try:
             with held_back():
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "examples.speech_demo.run.arm", job.to_argument()],
+                    [sys.executable, "-m", "examples.speech_demo.run.arm", job.to_argument(), sockets],
                     cwd=_ROOT,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -49,8 +50,16 @@ def arm_process(job: Job) -> Iterator[Iterator[Event]]:
         finally:
             if process is not None:
                 with held_back():
-                    process.kill()
+                    _kill_session(process)
                     process.communicate()
+
+
+def _kill_session(process: "subprocess.Popen[str]") -> None:
+    """It leads a group in which all are that it has started, until it is waited for."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has ended, and was waited for
+        return
 
 
 def _events(process: subprocess.Popen[str], stderr: IO[bytes]) -> Iterator[Event]:

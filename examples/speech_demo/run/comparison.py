@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pipelines that share their models against pipelines with private copies: both arms in fresh processes, in turn."""
+"""Programs that share workers against other ways to have the same pipelines: in fresh processes, in turn."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from statistics import median
 
 from examples.speech_demo.run.events import Measured
-from examples.speech_demo.run.job import Job
+from examples.speech_demo.run.job import ArmName, Job
 from examples.speech_demo.run.listening import measure
+
+NAMES: dict[ArmName, str] = {"workers": "workers", "private": "private copies", "one_process": "one process"}
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class ArmFigures:
         loads: Loads of models in each run.
         start_up: From the first call for a model until every pipeline held its models.
         listening: From then until every recording was heard.
-        memory_before: Of the process with its libraries and no model.
-        models_memory: What loading the models added to that.
+        memory_before: Of the programs with their libraries and no model.
+        models_memory: What loading the models added to that, and the workers.
         working_memory: What using them added to that.
-        memory: All three: of the process with every model loaded and used.
+        memory: All three: of all processes with every model loaded and used.
     """
 
     loads: int
@@ -67,28 +69,28 @@ class ArmFigures:
 
 @dataclass(frozen=True)
 class ArmComparison:
-    """Both arms, and in how many rounds they were measured."""
+    """All arms, and in how many rounds they were measured."""
 
     rounds: int
-    sharing: ArmFigures
+    workers: ArmFigures
     private: ArmFigures
+    one_process: ArmFigures
 
 
 def compare_arms(job: Job, rounds: int, announce: Callable[[str], None]) -> ArmComparison:
-    """Runs the job in both arms, in turn.
+    """Runs the job in all arms, in turn.
 
     Args:
-        job: What each process does.
+        job: What is done in each.
         rounds: How often each arm is run.
         announce: Told before each run which one it is.
 
     Raises:
         ArmFailed: A process failed.
     """
-    sharing: list[Measured] = []
-    private: list[Measured] = []
+    runs: dict[ArmName, list[Measured]] = {arm: [] for arm in NAMES}
     for number in range(1, rounds + 1):
-        for runs, shares, name in ((sharing, True, "one registry"), (private, False, "private copies")):
+        for arm, name in NAMES.items():
             announce(f"comparison, round {number} of {rounds}: {name}")
-            runs.append(measure(replace(job, sharing=shares), lambda _event: None))
-    return ArmComparison(rounds, ArmFigures.of(sharing), ArmFigures.of(private))
+            runs[arm].append(measure(replace(job, arm=arm), lambda _event: None))
+    return ArmComparison(rounds, **{arm: ArmFigures.of(measured) for arm, measured in runs.items()})

@@ -2,11 +2,13 @@
 """What a process that runs the pipelines tells the process that shows them: one event, one line of JSON."""
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-_FOLDERS = re.compile(r"/(?:[^/:@]+/)+")
+
+@dataclass(frozen=True)
+class Imported:
+    """A program with pipelines has its libraries and no model."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,10 @@ class Loading:
 
 @dataclass(frozen=True)
 class Ready:
-    """A pipeline holds its models, so many seconds after the first pipeline asked for one."""
+    """A pipeline holds its models, so many seconds after the first program was told to load."""
 
     pipeline: int
-    seconds: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,33 +58,46 @@ class Done:
     """A pipeline came to the end of its recording, so many seconds after all of them started to listen."""
 
     pipeline: int
-    seconds: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class ModelCounted:
-    """A model as its registry lists it, while every pipeline holds what it uses.
+class WorkerSeen:
+    """A worker, by what it says of itself.
 
     Attributes:
-        registry: Which registry, counted from 0.
-        key: The model's key.
-        state: The registry's word for it, "ready" when it can be used.
-        loads: How often it was loaded.
-        calls: How often it was asked for.
-        holders: One label for each hold.
+        model: What it serves.
+        process: Its number.
+        start_up_seconds: From its start until it could be called.
+        memory_bytes: PSS of its process: the only copy of its model.
+        requests: Answered so far.
+        average_batch_size: Rows that ran at once.
+        p50_latency_ms: Of the requests, from acceptance to answer: half of them took no longer.
+        p99_latency_ms: 99 of 100.
     """
 
-    registry: int
-    key: str
-    state: str
-    loads: int
-    calls: int
-    holders: tuple[str, ...]
+    model: str
+    process: int
+    start_up_seconds: float
+    memory_bytes: int
+    requests: int
+    average_batch_size: float
+    p50_latency_ms: float
+    p99_latency_ms: float
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """What is still there when everything has ended: processes, sockets and names of shared memory."""
+
+    processes: tuple[int, ...]
+    sockets: tuple[str, ...]
+    shared_memory: tuple[str, ...]
 
     @property
-    def name(self) -> str:
-        """The key without the folders of a path in it, for people."""
-        return _FOLDERS.sub("", self.key)
+    def nothing(self) -> bool:
+        """Whether all of it is gone."""
+        return not (self.processes or self.sockets or self.shared_memory)
 
 
 @dataclass(frozen=True)
@@ -90,13 +105,12 @@ class Measured:
     """What a run took, told when everything has been used and nothing released.
 
     Attributes:
-        start_up_seconds: From the first call for a model until every pipeline held its models.
+        start_up_seconds: From the first call for a model until every pipeline held its models; workers included.
         listening_seconds: From then until the last pipeline came to its end.
-        memory_before_bytes: PSS of the process with every library imported and no model loaded.
-        memory_loaded_bytes: PSS with every model loaded and none used.
-        memory_bytes: PSS with every model loaded and used, and still held.
-        loads: Loads in all registries.
-        hits: Calls served without starting a load, in all registries.
+        memory_before_bytes: PSS of all programs with their libraries and without a model.
+        memory_loaded_bytes: PSS of all programs and workers with every model loaded and none used.
+        memory_bytes: The same with every model used, and still held.
+        loads: How often a model was loaded.
     """
 
     start_up_seconds: float
@@ -105,7 +119,6 @@ class Measured:
     memory_loaded_bytes: int
     memory_bytes: int
     loads: int
-    hits: int
 
 
 @dataclass(frozen=True)
@@ -115,10 +128,8 @@ class Failed:
     message: str
 
 
-Event = Loading | Ready | Heard | Speech | Text | Done | ModelCounted | Measured | Failed
-_TYPES: dict[str, Any] = {
-    kind.__name__: kind for kind in (Loading, Ready, Heard, Speech, Text, Done, ModelCounted, Measured, Failed)
-}
+Event = Imported | Loading | Ready | Heard | Speech | Text | Done | WorkerSeen | LeftBehind | Measured | Failed
+_TYPES: dict[str, Any] = {kind.__name__: kind for kind in Event.__args__}
 
 
 def encode(event: Event) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run of all pipelines in a process of its own, shown while it goes on."""
+"""One run of all pipelines in processes of their own, shown while it goes on."""
 
 from collections.abc import Callable
 from typing import Protocol

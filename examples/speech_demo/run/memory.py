@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory of this process as PSS: its private pages and its share of those that other processes map too."""
+"""Memory of a process as PSS: its private pages and its share of those that other processes map too."""
 
 from pathlib import Path
-
-SMAPS_ROLLUP = Path("/proc/self/smaps_rollup")
 
 
 def parse_pss(smaps_rollup: str) -> int:
@@ -19,10 +17,10 @@ def parse_pss(smaps_rollup: str) -> int:
     raise ValueError("no line 'Pss:' in smaps_rollup")
 
 
-def pss_bytes() -> int:
-    """PSS of this process now, in bytes.
+def pss_bytes(process: int | str = "self") -> int:
+    """PSS of a process now, in bytes.
 
     Raises:
-        OSError: The system has no such file (Linux has, since 4.14).
+        OSError: There is no such process, or the system has no such file (Linux has, since 4.14).
     """
-    return parse_pss(SMAPS_ROLLUP.read_text(encoding="ascii"))
+    return parse_pss(Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii"))

@@ -3,7 +3,8 @@
 
 from collections.abc import Callable
 
-from remotemedia import ModelRegistry, Node, Pipeline, RuntimeData, SileroVADNode, WhisperNode
+from examples.speech_demo.run.job import ClientJob
+from remotemedia import Node, Pipeline, RuntimeData, SileroVADNode, WhisperNode
 
 
 class Watch(Node):
@@ -20,21 +21,16 @@ class Watch(Node):
 
 
 def make_pipeline(
-    registry: ModelRegistry,
-    on_audio: Callable[[RuntimeData], None],
-    on_speech: Callable[[RuntimeData], None],
-    *,
-    speech_to_text: bool,
+    job: ClientJob, on_audio: Callable[[RuntimeData], None], on_speech: Callable[[RuntimeData], None]
 ) -> Pipeline:
-    """Audio in; text out, or segments of speech without speech_to_text.
+    """Audio in; text out, or segments of speech where the job wants no text.
 
     Args:
-        registry: Where the pipeline takes its models: loaded there for the first that asks, shared by all.
+        job: Where the models are: in workers, or loaded once for all pipelines of this process.
         on_audio: Called with each item of audio, before anything is done with it.
         on_speech: Called with each segment of speech.
-        speech_to_text: Whether segments become text.
     """
-    nodes = [Watch(on_audio, "audio"), SileroVADNode(registry=registry), Watch(on_speech, "speech")]
-    if speech_to_text:
-        nodes.append(WhisperNode(registry=registry, language="en"))
+    nodes = [Watch(on_audio, "audio"), SileroVADNode(worker=job.vad), Watch(on_speech, "speech")]
+    if job.speech_to_text:
+        nodes.append(WhisperNode(worker=job.whisper, language="en"))
     return Pipeline(nodes, queue_size=1)

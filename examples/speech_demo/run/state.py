@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from examples.speech_demo.recordings import Recording
-from examples.speech_demo.run.events import Done, Event, Heard, Loading, Measured, ModelCounted, Ready, Speech, Text
+from examples.speech_demo.run.events import (
+    Done,
+    Event,
+    Heard,
+    LeftBehind,
+    Loading,
+    Measured,
+    Ready,
+    Speech,
+    Text,
+    WorkerSeen,
+)
 
 Phase = Literal["starting", "loading", "ready", "listening", "done"]
 
@@ -46,7 +57,8 @@ class RunState:
     """All pipelines of one run."""
 
     pipelines: list[PipelineState]
-    models: list[ModelCounted] = field(default_factory=list)
+    workers: dict[str, WorkerSeen] = field(default_factory=dict)
+    left: LeftBehind | None = None
     measured: Measured | None = None
 
     @staticmethod
@@ -74,7 +86,9 @@ class RunState:
             case Done(pipeline, seconds):
                 self.pipelines[pipeline].phase = "done"
                 self.pipelines[pipeline].done_after = seconds
-            case ModelCounted():
-                self.models.append(event)
+            case WorkerSeen(model):
+                self.workers[model] = event
+            case LeftBehind():
+                self.left = event
             case Measured():
                 self.measured = event

@@ -25,6 +25,7 @@ _FIELDS = (
     "max_batch_size",
     "average_batch_size",
     "average_latency_ms",
+    "p50_latency_ms",
     "p99_latency_ms",
     "total_requests",
     "failed_requests",

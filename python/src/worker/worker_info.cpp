@@ -75,6 +75,7 @@ void bind_worker_info(nb::module_& m) {
       .def_ro("rejected_requests", &WorkerInfo::rejected_requests, "Never accepted.")
       .def_ro("average_batch_size", &WorkerInfo::average_batch_size, "Rows for each run of the model.")
       .def_ro("average_latency_ms", &WorkerInfo::average_latency_ms, "From acceptance to answer.")
+      .def_ro("p50_latency_ms", &WorkerInfo::p50_latency_ms)
       .def_ro("p99_latency_ms", &WorkerInfo::p99_latency_ms)
       .def_ro("sessions", &WorkerInfo::sessions)
       .def_ro("shared_memory_bytes", &WorkerInfo::shared_memory_bytes)

@@ -87,6 +87,7 @@ TEST(MessageRoundTripTest, AStatusIsReadAsItWasWritten) {
   EXPECT_EQ(info.rejected_requests, sent.rejected_requests);
   EXPECT_EQ(info.average_batch_size, sent.average_batch_size);
   EXPECT_EQ(info.average_latency_ms, sent.average_latency_ms);
+  EXPECT_EQ(info.p50_latency_ms, sent.p50_latency_ms);
   EXPECT_EQ(info.p99_latency_ms, sent.p99_latency_ms);
   EXPECT_EQ(info.sessions, sent.sessions);
   EXPECT_EQ(info.shared_memory_bytes, sent.shared_memory_bytes);
@@ -310,6 +311,7 @@ class RandomMessages {
              .rejected_requests = u64(),
              .average_batch_size = real(),
              .average_latency_ms = real(),
+             .p50_latency_ms = real(),
              .p99_latency_ms = real(),
              .sessions = u64(),
              .shared_memory_bytes = u64(),

@@ -121,6 +121,7 @@ inline StatusMessage sample_status() {
                    .rejected_requests = 8,
                    .average_batch_size = 0.5,
                    .average_latency_ms = 1.0,
+                   .p50_latency_ms = 0.75,
                    .p99_latency_ms = 2.0,
                    .sessions = 9,
                    .shared_memory_bytes = 10,

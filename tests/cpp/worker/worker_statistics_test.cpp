@@ -21,7 +21,7 @@ TEST(WorkerStatisticsTest, AtFirstThereIsNothing) {
   WorkerInfo info;  // with something else in it
   info.total_requests = info.failed_requests = info.cancelled_requests = info.expired_requests = 7;
   info.rejected_requests = 7;
-  info.average_batch_size = info.average_latency_ms = info.p99_latency_ms = 7;
+  info.average_batch_size = info.average_latency_ms = info.p50_latency_ms = info.p99_latency_ms = 7;
   WorkerStatistics{}.write_to(info);
   EXPECT_EQ(info.total_requests, 0U);
   EXPECT_EQ(info.failed_requests, 0U);
@@ -30,6 +30,7 @@ TEST(WorkerStatisticsTest, AtFirstThereIsNothing) {
   EXPECT_EQ(info.rejected_requests, 0U);
   EXPECT_EQ(info.average_batch_size, 0);
   EXPECT_EQ(info.average_latency_ms, 0);
+  EXPECT_EQ(info.p50_latency_ms, 0);
   EXPECT_EQ(info.p99_latency_ms, 0);
 }
 

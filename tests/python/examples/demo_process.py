@@ -42,10 +42,13 @@ class RunningDemo:
         pytest.fail(f"it ended without {text!r}:\n{self.told}")
 
     def child(self) -> int:
-        """The process that runs its pipelines."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        assert len(children) == 1
-        return int(children[0])
+        """The process that runs its programs and workers."""
+        (child,) = children_of(self.process.pid)
+        return child
+
+    def family(self) -> list[int]:
+        """The same, and all that it has started."""
+        return [self.child(), *children_of(self.child())]
 
     def end(self) -> str:
         """Waits for its end; returns what it wrote to stdout."""
@@ -63,3 +66,7 @@ def running_demo(*arguments: str) -> Iterator[RunningDemo]:
             yield RunningDemo(process)
         finally:
             process.kill()
+
+
+def children_of(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]

@@ -21,6 +21,10 @@ COMPARING = "comparison, round 1"
 PROMPT = ("--prompts", "vm-intro")
 
 
+def command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def wait_for_the_end_of(pid: int) -> None:
     try:
         descriptor = os.pidfd_open(pid)
@@ -37,34 +41,49 @@ def test_ctrl_c_ends_it_with_130_without_a_traceback_and_without_a_process(momen
     for _ in range(2):
         with running_demo(*PROMPT, "--rounds", "1") as running:
             running.wait_until_it_tells(moment)
-            child = running.child() if moment != COMPARING else None
+            family = running.family() if moment != COMPARING else []
             running.process.send_signal(signal.SIGINT)
             output = running.end()
         assert running.process.returncode == 130
         assert output == ""
         assert "Traceback" not in running.told
         assert running.told.endswith("ended by SIGINT\n")
-        assert child is None or not Path(f"/proc/{child}").exists()
+        for process in family:
+            wait_for_the_end_of(process)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_other_signals_that_end_programs_leave_no_process_either(number: signal.Signals, status: int) -> None:
     with running_demo(*PROMPT) as running:
         running.wait_until_it_tells(STREAMING)
-        child = running.child()
+        family = running.family()
         running.process.send_signal(number)
         running.end()
     assert running.process.returncode == status
-    assert not Path(f"/proc/{child}").exists()
+    for process in family:
+        wait_for_the_end_of(process)
 
 
-def test_the_process_of_the_pipelines_ends_when_its_reader_was_killed() -> None:
+def test_workers_and_programs_end_when_the_demo_was_killed() -> None:
     with running_demo(*PROMPT) as running:
         running.wait_until_it_tells(LOADING)
-        child = running.child()
+        family = running.family()
+        assert len(family) == 4
         running.process.kill()
-        wait_for_the_end_of(child)
+        for process in family:
+            wait_for_the_end_of(process)
         running.end()
+
+
+def test_a_worker_that_is_killed_ends_it_with_the_recording_and_the_endpoint() -> None:
+    with running_demo(*PROMPT) as running:
+        running.wait_until_it_tells(STREAMING)
+        (whisper,) = [process for process in running.family() if b"whisper_worker" in command_of(process)]
+        os.kill(whisper, signal.SIGKILL)
+        running.end()
+    assert running.process.returncode == 1
+    assert "vm-intro.g722: WorkerUnavailable: " in running.told
+    assert "/whisper" in running.told
 
 
 def test_a_killed_process_of_the_pipelines_is_an_error_that_says_so() -> None:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from examples.speech_demo.run.events import Event, Failed, Measured, ModelCounted, Ready, Text, decode, encode
+from examples.speech_demo.run.events import Event, Failed, LeftBehind, Measured, Ready, Text, WorkerSeen, decode, encode
 
 
 @pytest.mark.parametrize(
@@ -11,8 +11,9 @@ from examples.speech_demo.run.events import Event, Failed, Measured, ModelCounte
     [
         Ready(2, 0.25),
         Text(0, 1.5, 2.0, 'said "hello"\nand \u00fc'),
-        ModelCounted(0, "silero@cpu", "ready", 1, 4, ("a", "a", "b")),
-        Measured(0.1, 2.0, 80_000_000, 170_000_000, 300_000_000, 2, 6),
+        WorkerSeen("silero-vad", 17, 0.5, 60_000_000, 900, 1.5, 0.3, 2.0),
+        LeftBehind((1, 2), (), ("a",)),
+        Measured(0.1, 2.0, 80_000_000, 170_000_000, 300_000_000, 2),
         Failed("why"),
     ],
 )
@@ -26,8 +27,3 @@ def test_an_event_is_one_line_and_comes_back_the_same(event: Event) -> None:
 def test_a_line_that_is_no_event_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="not an event"):
         decode(line)
-
-
-def test_a_model_is_named_without_the_folders_in_its_key() -> None:
-    assert ModelCounted(0, "whisper:/a/b.c/model:int8@cpu", "ready", 1, 1, ()).name == "whisper:model:int8@cpu"
-    assert ModelCounted(0, "silero-vad-16k@cpu", "ready", 1, 1, ()).name == "silero-vad-16k@cpu"

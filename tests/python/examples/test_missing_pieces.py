@@ -57,10 +57,10 @@ def test_without_whisper_speech_is_found_and_not_transcribed(
         (pipeline,) = document["pipelines"]
         assert [segment["text"] for segment in pipeline["segments"]] == [None, None]
         assert pipeline["word_accuracy"] is None
-        assert [model["key"] for model in document["models"]] == ["silero-vad-16k@cpu"]
+        assert [worker["model"] for worker in document["workers"]] == ["silero-vad"]
 
 
-@pytest.mark.parametrize("package", ["av", "onnxruntime", "silero_vad"])
+@pytest.mark.parametrize("package", ["av", "onnxruntime", "openvino", "silero_vad"])
 def test_without_what_every_pipeline_needs_it_says_what_and_runs_nothing(
     package: str, python_without: Callable[[str], Path]
 ) -> None:
