@@ -41,7 +41,8 @@ void say_loaded(const BackendModel& model, const Backend& backend, Seconds time)
 std::shared_ptr<BackendModel> heard_leaving(std::shared_ptr<BackendModel> model) {
   BackendModel* const object = model.get();
   return {object, [model = std::move(model)](BackendModel* /*object*/) mutable {
-            const std::string said = "unloaded '" + model->model_id() + "': " + bytes_of(*model);
+            std::string said = "unloaded '" + model->model_id() + "': " + bytes_of(*model);
+            said += ", " + std::to_string(model->copied_bytes()) + " bytes of tensors copied";
             model.reset();
             log(LogLevel::info, said);
           }};

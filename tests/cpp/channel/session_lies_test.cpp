@@ -316,7 +316,7 @@ TEST(SessionLiesTest, AStatusIsTrueInEveryField) {
   const auto said = [](std::uint64_t state, const std::string& worker, const std::string& reason, std::int64_t batch) {
     RawMessage raw;
     raw.header(MessageKind::status, 8).text(worker).text("m").u16(state).text(reason).u64(~std::uint64_t{0});
-    raw.u64(0).i64(batch).repeat(96, 0xFF);
+    raw.u64(0).i64(batch).repeat(104, 0xFF);
     return client_refuses(raw).value_or("");
   };
   EXPECT_EQ(said(1, "", "", 0), "") << "counts up to the top, numbers that are none, a process of -1";

@@ -78,6 +78,8 @@ TEST(WorkerStatisticsTest, LatenciesAreInMilliseconds) {
   statistics.count_end(Outcome::answered, 52ms);
   const WorkerInfo info = written(statistics);
   EXPECT_DOUBLE_EQ(info.average_latency_ms, 3);
+  EXPECT_GE(info.p50_latency_ms, 2);
+  EXPECT_LE(info.p50_latency_ms, 2 * 1.25);
   EXPECT_GE(info.p99_latency_ms, 52);
   EXPECT_LE(info.p99_latency_ms, 52 * 1.25);
 }
