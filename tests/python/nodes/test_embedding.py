@@ -12,7 +12,7 @@ import pytest
 
 from remotemedia import InvalidTensor, ModelRegistry, ModelWorkerClient, WorkerUnavailable
 from remotemedia.nodes import EmbeddingNode, RuntimeData
-from remotemedia.nodes.ml.minilm_graph import write_minilm
+from remotemedia.nodes.ml.minilm_file import write_minilm
 from remotemedia.nodes.ml.minilm_network import MiniLMNetwork
 from remotemedia.nodes.ml.minilm_tokenizer import MiniLMTokenizer, Tokens
 from remotemedia.pipeline import Pipeline
@@ -62,6 +62,21 @@ def test_padding_and_neighbours_change_nothing_but_the_last_digits() -> None:
     short = tokenizer.tokens("a dog")
     padded = Tokens(np.pad(short.ids, [(0, 0), (0, 48)]), np.pad(short.mask, [(0, 0), (0, 48)]), False)
     np.testing.assert_allclose(network.embedding(padded), network.embedding(short), atol=1e-6)
+
+
+def test_the_file_is_written_from_the_command_line(tmp_path: Path, network_file: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    (tmp_path / "taken").touch()
+    command = [sys.executable, "-W", "error", "-m", "remotemedia.nodes.ml.minilm_file"]
+    for _ in range(2):
+        done = subprocess.run([*command, folder], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder}/minilm.xml\n", "")
+        assert {file.name for file in folder.iterdir()} == {"minilm.bin", "minilm.xml"}
+        assert (folder / "minilm.bin").read_bytes() == network_file.with_suffix(".bin").read_bytes()
+        done = subprocess.run([*command, tmp_path / "taken"], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert str(tmp_path / "taken") in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_text_of_more_tokens_is_cut_and_says_so(registry: ModelRegistry) -> None:

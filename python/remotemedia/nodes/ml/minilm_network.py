@@ -9,10 +9,9 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from remotemedia.nodes.ml.minilm_graph import NEEDED_BY, build_minilm
+from remotemedia.nodes.ml.minilm_graph import build_minilm, import_openvino
 from remotemedia.nodes.ml.minilm_tokenizer import Tokens
 from remotemedia.nodes.ml.served_model import ServedModel
-from remotemedia.nodes.optional_package import import_package
 
 Embedding = npt.NDArray[np.float32]
 
@@ -35,9 +34,8 @@ class MiniLMNetwork:
     """
 
     def __init__(self) -> None:
-        openvino = import_package("openvino", needed_by=NEEDED_BY, install="pip install openvino==2026.4.1")
         settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
-        self._compiled = openvino.Core().compile_model(build_minilm(), "CPU", settings)
+        self._compiled = import_openvino().Core().compile_model(build_minilm(), "CPU", settings)
         self._of_thread = threading.local()
 
     def embedding(self, tokens: Tokens) -> Embedding:
