@@ -49,7 +49,7 @@ from remotemedia.core.tensor_bridge import (
     buffer_to_torch,
     torch_to_buffer,
 )
-from remotemedia.nodes import Node, RuntimeData, SileroVADNode, WhisperNode, register_node
+from remotemedia.nodes import EmbeddingNode, Node, RuntimeData, SileroVADNode, WhisperNode, register_node
 from remotemedia.pipeline import Pipeline
 from remotemedia.worker.inference_model import InferenceContext, InferenceModel, ModelSignature, RequestInfo, TensorSpec
 from remotemedia.worker.model_worker import ModelWorker, WorkerInfo
@@ -62,6 +62,7 @@ __all__ = [
     "Cancelled",
     "DataType",
     "DeadlineExceeded",
+    "EmbeddingNode",
     "EvictionPlan",
     "EvictionPolicy",
     "EvictionResult",

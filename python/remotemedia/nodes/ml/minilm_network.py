@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from remotemedia.nodes.ml.minilm_graph import NEEDED_BY, build_minilm
+from remotemedia.core.errors import InvalidTensor
+from remotemedia.nodes.ml.minilm_folder import WIDTH
+from remotemedia.nodes.ml.minilm_graph import build_minilm, import_openvino
 from remotemedia.nodes.ml.minilm_tokenizer import Tokens
 from remotemedia.nodes.ml.served_model import ServedModel
-from remotemedia.nodes.optional_package import import_package
 
 Embedding = npt.NDArray[np.float32]
 
-MODEL_KEY = "all-MiniLM-L6-v2@cpu"
-MEMORY_BYTES = 90_852_096
+SIGNATURE = {"input_ids": ("int64", -1), "attention_mask": ("int64", -1), "embedding": ("float32", WIDTH)}
+"""What a worker takes and gives: types, and last extents."""
 
 
 class EmbeddingNetwork(Protocol):
@@ -28,16 +30,18 @@ class EmbeddingNetwork(Protocol):
 
 
 class MiniLMNetwork:
-    """Run by OpenVINO on one thread. Thread-safe: each thread has a request of its own.
+    """Run by OpenVINO on one thread, in float32 also where the CPU has less. Thread-safe: each thread has its request.
+
+    Args:
+        folder: As minilm_folder() gave it.
 
     Raises:
         LoadFailed: If a package is missing, with the command that installs it.
     """
 
-    def __init__(self) -> None:
-        openvino = import_package("openvino", needed_by=NEEDED_BY, install="pip install openvino==2026.4.1")
-        settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
-        self._compiled = openvino.Core().compile_model(build_minilm(), "CPU", settings)
+    def __init__(self, folder: Path) -> None:
+        settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        self._compiled = import_openvino().Core().compile_model(build_minilm(folder), "CPU", settings)
         self._of_thread = threading.local()
 
     def embedding(self, tokens: Tokens) -> Embedding:
@@ -64,7 +68,11 @@ class ServedMiniLM(ServedModel):
 
     def __init__(self, endpoint: str, reconnect: bool) -> None:
         super().__init__(endpoint, reconnect)
-        self.check_names({"input_ids", "attention_mask"}, {"embedding"}, "MiniLM network")
+        signature = self.signature()
+        specs = (*signature.inputs, *signature.outputs)
+        found = {spec.name: (str(spec.dtype), *list(spec.shape)[-1:]) for spec in specs}
+        if found != SIGNATURE:
+            raise InvalidTensor(f"the worker at {endpoint} serves no MiniLM network: it has {found}, not {SIGNATURE}")
 
     def embedding(self, tokens: Tokens) -> Embedding:
         """As EmbeddingNetwork.embedding().

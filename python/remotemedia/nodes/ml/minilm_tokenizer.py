@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from remotemedia.nodes.ml.minilm_graph import NEEDED_BY, model_folder
+from remotemedia.nodes.ml.minilm_folder import NEEDED_BY, VOCABULARY
 from remotemedia.nodes.optional_package import import_package
 
 MOST_TOKENS = 256
@@ -28,13 +29,16 @@ class Tokens:
 class MiniLMTokenizer:
     """Thread-safe.
 
+    Args:
+        folder: As minilm_folder() gave it.
+
     Raises:
-        LoadFailed: If a package is missing, with the command that installs it.
+        LoadFailed: If the package tokenizers is missing, with the command that installs it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         tokenizers = import_package("tokenizers", needed_by=NEEDED_BY, install="pip install tokenizers")
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(model_folder() / "tokenizer.json"))
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / VOCABULARY))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MOST_TOKENS)
 
