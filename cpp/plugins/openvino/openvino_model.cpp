@@ -167,6 +167,7 @@ std::shared_ptr<ov::Model> read_model(ov::Core& core, const std::string& path, c
 OpenvinoModel compile_model(ov::Core& core, const std::shared_ptr<ov::Model>& model, const OpenvinoOptions& options,
                             const Target& target) {
   ov::AnyMap settings{ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
+                      ov::hint::execution_mode(ov::hint::ExecutionMode::ACCURACY),
                       ov::num_streams(static_cast<std::int32_t>(target.instances))};
   if (options.threads > 0) {
     settings.emplace(ov::inference_num_threads(static_cast<std::int32_t>(options.threads)));
