@@ -19,6 +19,7 @@ STREAMING = " s: "
 COMPARING = "comparison, round 1"
 
 PROMPT = ("--prompts", "vm-intro")
+QUICK = (*PROMPT, "--vad-only")
 
 
 def command_of(pid: int) -> bytes:
@@ -39,7 +40,7 @@ def wait_for_the_end_of(pid: int) -> None:
 @pytest.mark.parametrize("moment", [LOADING, STREAMING, COMPARING])
 def test_ctrl_c_ends_it_with_130_without_a_traceback_and_without_a_process(moment: str) -> None:
     for _ in range(2):
-        with running_demo(*PROMPT, "--rounds", "1") as running:
+        with running_demo(*(QUICK if moment == COMPARING else PROMPT), "--rounds", "1") as running:
             running.wait_until_it_tells(moment)
             family = running.family() if moment != COMPARING else []
             running.process.send_signal(signal.SIGINT)
@@ -54,7 +55,7 @@ def test_ctrl_c_ends_it_with_130_without_a_traceback_and_without_a_process(momen
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_other_signals_that_end_programs_leave_no_process_either(number: signal.Signals, status: int) -> None:
-    with running_demo(*PROMPT) as running:
+    with running_demo(*QUICK) as running:
         running.wait_until_it_tells(STREAMING)
         family = running.family()
         running.process.send_signal(number)
@@ -88,7 +89,7 @@ def test_a_worker_that_is_killed_ends_it_with_the_recording_and_the_endpoint() -
 
 def test_a_killed_process_of_the_pipelines_is_an_error_that_says_so() -> None:
     for _ in range(2):
-        with running_demo(*PROMPT) as running:
+        with running_demo(*QUICK) as running:
             running.wait_until_it_tells(STREAMING)
             os.kill(running.child(), signal.SIGKILL)
             output = running.end()

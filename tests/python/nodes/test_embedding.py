@@ -258,10 +258,7 @@ def test_with_reconnect_a_stream_goes_on_with_the_next_worker(
     np.testing.assert_allclose(first, second, atol=1e-6, rtol=0)
 
 
-def test_a_worker_that_is_not_there_or_serves_something_else_is_named(start: Start, tmp_path: Path) -> None:
-    nobody = EmbeddingNode("meaning", worker=f"unix:{tmp_path}/nobody", registry=ModelRegistry())
-    with pytest.raises(WorkerUnavailable, match=r"nobody\nin initialize of node 'meaning'"):
-        Pipeline([nobody]).run([])
+def test_a_worker_that_serves_something_else_is_named(start: Start, tmp_path: Path) -> None:
     ids, mask = (ops.parameter([-1, -1], np.int64, name=name) for name in ("input_ids", "attention_mask"))
     sums = ops.reduce_sum(ops.convert(ops.multiply(ids, mask), np.float32), ops.constant([1]), keep_dims=True)
     for node, name in [(ids, "input_ids"), (mask, "attention_mask"), (sums, "embedding")]:
