@@ -28,7 +28,7 @@ def batch_size(before: WorkerInfo, after: WorkerInfo, rows: int) -> float | None
     if rows == 0 or runs_after <= runs_before:
         return None
     batch = (rows_after - rows_before) / (runs_after - runs_before)
-    return batch if rows <= batch + 0.01 <= after.max_batch_size + 0.02 else None
+    return batch if rows - 0.01 < batch < after.max_batch_size + 0.01 else None
 
 
 def run_object(clients: int, measured: Measured, batch: float | None) -> dict[str, Any]:

@@ -86,7 +86,8 @@ def generate(callers: Sequence[Caller], *, duration: float | None, calls: int | 
         for caller in callers:
             caller.client.close()  # ends what is under way
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
     return run.measured()
 
 
