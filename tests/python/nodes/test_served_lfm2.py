@@ -6,10 +6,13 @@ The real model is in tests/lfm2, which needs liquid-audio; the process that call
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -35,7 +38,10 @@ ENDLESS = RuntimeData.text("endless")
 
 
 class Repeating(InferenceModel):
-    """Says the words of the conversation so far and then as many samples; "endless" never ends, "fails" raises."""
+    """Says the words of the conversation so far and then as many samples.
+
+    "endless" never ends and is remembered as the number of its items, "fails" raises, "file PATH" waits for one.
+    """
 
     model_id = "repeating"
 
@@ -68,8 +74,11 @@ class Repeating(InferenceModel):
             words[-1] = json.dumps(dict(request.parameters))
         if words[-1] == "fails":
             raise ValueError("no words")
-        while words[-1] == "endless":
-            yield piece("again")
+        while words[-1].startswith("file ") and not Path(words[-1][5:]).exists() and not request.cancelled:
+            time.sleep(0.001)
+        if words[-1] == "endless":
+            for words[-1] in map(str, itertools.count(1)):
+                yield piece("again")
         for word in words:
             yield piece(word)
         yield piece(samples=len(words))
@@ -197,7 +206,21 @@ async def test_what_nobody_listens_to_is_cancelled_in_the_worker(worker: str, re
                     assert [item async for item in stream] == []
             await until_idle(worker)
             assert client.status().cancelled_requests == before + 1, end
-            assert texts(await ask(node, session, "on"))[-1] == "on"
+            *given, on = texts(await ask(node, session, "on"))
+            assert on == "on"
+            assert len(given) == (end != "reset")
+            assert all(int(items) <= 2 for items in given), "one that was taken and one that waited"
+            node.reset("a")
+    await node.cleanup()
+
+
+async def test_an_answer_that_is_not_taken_holds_no_other_session_up(worker: str, registry: ModelRegistry) -> None:
+    node = LFM2AudioNode(worker=worker, registry=registry)
+    await node.initialize()
+    async with aclosing(node.process(ENDLESS, node.open_session("a"))) as stream:
+        await anext(stream)
+        assert texts(await ask(node, node.open_session("b"), "one")) == ["one"]
+        assert (await anext(stream)).payload == "again"
     await node.cleanup()
 
 
@@ -210,14 +233,14 @@ for item in Pipeline([LFM2AudioNode(worker=sys.argv[1])]).run([RuntimeData.text(
     pass
 """
     with ModelWorkerClient.connect(worker) as client:
-        before = client.status().cancelled_requests
+        before = client.status()
         with subprocess.Popen([sys.executable, "-c", script, worker]) as process:
             while client.status().current_load == 0:
                 assert process.poll() is None
             process.send_signal(signal.SIGKILL)
-        while client.status().current_load > 0 or client.status().sessions > 0:
+        while client.status().current_load > 0 or client.status().sessions > before.sessions:
             pass
-        assert client.status().cancelled_requests == before + 1
+        assert client.status().cancelled_requests == before.cancelled_requests + 1
 
 
 async def test_a_question_that_fails_leaves_the_session_usable_twice(worker: str, registry: ModelRegistry) -> None:
@@ -256,6 +279,29 @@ async def test_a_worker_that_dies_in_an_answer_ends_it_and_the_next_one_tells_th
         assert [item.metadata for item in await ask(node, session, "three")] == [{"session_lost": True}, {}]
         assert [item.metadata for item in await ask(node, session, "four")] == [{}, {}, {}]
         assert [item.metadata for item in await ask(node, quiet, "one")] == [{}, {}], "it had nothing to lose"
+    await node.cleanup()
+
+
+async def test_a_question_of_whose_answer_nothing_came_goes_to_the_next_worker(
+    tmp_path: Path, registry: ModelRegistry
+) -> None:
+    endpoint = f"unix:{tmp_path}/lfm2"
+    question = f"file {tmp_path / 'there'}"
+    node = LFM2AudioNode(worker=endpoint, reconnect=True, registry=registry)
+    with serving(endpoint) as first, ModelWorkerClient.connect(endpoint) as client:
+        await node.initialize()
+        session = node.open_session("a")
+        await ask(node, session, "one")
+        asking = asyncio.create_task(ask(node, session, question))
+        while client.status().current_load == 0:
+            await asyncio.sleep(0)  # noqa: ASYNC110
+        first.kill()
+        first.wait()
+    (tmp_path / "there").touch()
+    with serving(endpoint):
+        answer = await asking
+        assert texts(answer) == [question]
+        assert [item.metadata for item in answer] == [{"session_lost": True}, {}]
     await node.cleanup()
 
 
