@@ -133,6 +133,11 @@ async def until_idle(endpoint: str) -> None:
             pass
 
 
+def until_busy(client: ModelWorkerClient) -> None:
+    while client.status().current_load == 0:
+        pass
+
+
 def test_questions_answers_sessions_and_metadata_go_through_a_pipeline(worker: str, registry: ModelRegistry) -> None:
     node = LFM2AudioNode(worker=worker, registry=registry)
     items = [
@@ -293,8 +298,7 @@ async def test_a_question_of_whose_answer_nothing_came_goes_to_the_next_worker(
         session = node.open_session("a")
         await ask(node, session, "one")
         asking = asyncio.create_task(ask(node, session, question))
-        while client.status().current_load == 0:
-            await asyncio.sleep(0)  # noqa: ASYNC110
+        await asyncio.to_thread(until_busy, client)
         first.kill()
         first.wait()
     (tmp_path / "there").touch()
