@@ -73,7 +73,12 @@ def until_idle(client: ModelWorkerClient) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"interleaved": False}, {"text_only": True}, {"audio_frames_per_item": 1, "system_prompt": ""}],
+    [
+        {},
+        {"interleaved": False},
+        {"text_only": True},
+        {"audio_frames_per_item": 3, "system_prompt": "", "max_new_tokens": 20},
+    ],
     ids=str,
 )
 async def test_its_items_are_those_of_this_process(

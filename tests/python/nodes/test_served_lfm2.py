@@ -356,3 +356,11 @@ async def test_a_worker_that_serves_something_else_is_refused(tmp_path: Path) ->
     endpoint = f"unix:{tmp_path}/other"
     with serving(endpoint, "other"), pytest.raises(InvalidTensor, match="no LFM2-Audio"):
         await LFM2AudioNode(worker=endpoint, registry=ModelRegistry()).initialize()
+
+
+def test_a_worker_without_the_library_ends_and_says_what_it_needs(tmp_path: Path) -> None:
+    loader = "remotemedia.nodes.ml.lfm2_worker:load"
+    command = [sys.executable, "-m", "remotemedia", "serve", loader, "--arg", f"repo={tmp_path}"]
+    ended = subprocess.run([*command, "--log-level", "error"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "LoadFailed: LFM2AudioNode needs" in ended.stderr
