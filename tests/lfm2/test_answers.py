@@ -15,6 +15,7 @@ from remotemedia import InvalidTensor, TensorBuffer
 from remotemedia.nodes import RuntimeData
 from remotemedia.nodes.ml.lfm2_audio import LFM2AudioNode
 from remotemedia.nodes.ml.lfm2_chat import Chat, Question
+from remotemedia.nodes.ml.lfm2_conversation import LocalConversation
 from remotemedia.nodes.ml.lfm2_turn import AUDIO_END, AUDIO_START, TEXT_END, TextPieces
 from tests.lfm2.conftest import GateMaker, NodeMaker
 from tests.lfm2.conversation import ask, info_of, same, sound_of, speech, text_of
@@ -114,7 +115,7 @@ async def test_end_of_audio_frames_are_remembered_and_never_decoded(make_node: N
     for number, question in enumerate(QUESTIONS):
         session = node.open_session(str(number))
         answer = await ask(node, session, question)
-        assert session._chat is not None
+        assert isinstance(session._chat, LocalConversation)
         frames = session._chat.state.audio_out
         silent = (frames == AUDIO_END).any(0)
         ended += int((frames[0] == AUDIO_END).sum())
@@ -132,7 +133,7 @@ async def test_marks_of_the_model_are_no_text(make_node: NodeMaker) -> None:
         answer = await ask(node, session, question)
         assert "<|" not in text_of(answer)
         assert all(item.payload for item in answer if item.kind == "text")
-        assert session._chat is not None
+        assert isinstance(session._chat, LocalConversation)
         marks |= set(session._chat.state.text[0].tolist())
         if {AUDIO_START, TEXT_END} <= marks:
             break
@@ -230,7 +231,7 @@ async def test_an_error_in_the_middle_of_an_answer_is_raised_twice_and_forgotten
         assert [item.kind for item in answer] == ["text"] * 6, "nothing but what the model said"
         info = info_of(node, "a")
         assert (info.exchanges, info.answering) == (0, False)
-        assert session._chat is not None
+        assert isinstance(session._chat, LocalConversation)
         assert session._chat.state.modality_flag.shape[1] == info.history_tokens, "the question is taken back"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from remotemedia import LoadFailed, ModelRegistry, OutOfMemory, PlatformNotSupported, RegistryConfig, RegistryEvent
+from remotemedia import LoadFailed, ModelRegistry, OutOfMemory, RegistryConfig, RegistryEvent
 from remotemedia.nodes import RuntimeData, get_node_class
 from remotemedia.nodes.ml.lfm2_audio import LFM2AudioNode
 from remotemedia.nodes.ml.lfm2_checkpoint import Lfm2Checkpoint, canonical_device, canonical_dtype
@@ -194,11 +194,6 @@ async def test_a_node_can_be_initialised_again_after_cleanup(registry: ModelRegi
     after = await ask(node, node.open_session("c"), "hello")
     assert [item.kind for item in before] == [item.kind for item in after]
     assert registry.metrics().loads == 3
-
-
-def test_a_worker_is_refused_since_none_serves_this_node() -> None:
-    with pytest.raises(PlatformNotSupported, match="unix:/somewhere"):
-        LFM2AudioNode(worker="unix:/somewhere")
 
 
 def test_an_older_python_is_told_which_one_it_takes(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:

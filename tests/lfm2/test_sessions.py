@@ -11,7 +11,9 @@ import pytest
 from liquid_audio import LFM2AudioModel
 
 from remotemedia.nodes import RuntimeData
+from remotemedia.nodes.ml.lfm2_conversation import LocalConversation
 from remotemedia.nodes.ml.lfm2_session import Session
+from remotemedia.nodes.ml.lfm2_turn import Turn
 from tests.lfm2.conftest import GateMaker, NodeMaker
 from tests.lfm2.conversation import ask, info_of, same, sound_of, speech
 
@@ -20,7 +22,7 @@ HELLO = RuntimeData.text("hello")
 
 async def until_stopped(session: Session) -> None:
     turn = session._turn
-    assert turn is not None
+    assert isinstance(turn, Turn)
     assert await asyncio.to_thread(turn._stop.wait, 60)
 
 
@@ -120,7 +122,7 @@ async def test_an_abandoned_stream_ends_its_turn_and_what_was_given_out_is_remem
     assert steps.steps == 9
     assert info_of(node, "a").answering is False
     assert info_of(node, "a").exchanges == 1
-    assert session._chat is not None
+    assert isinstance(session._chat, LocalConversation)
     assert session._chat.state.audio_out.shape[1] == 3
     assert await ask(node, session, "what?")
     assert info_of(node, "a").exchanges == 2

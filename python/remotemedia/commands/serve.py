@@ -16,7 +16,7 @@ from remotemedia.commands import log_output, model_file, systemd
 from remotemedia.commands.command_error import CommandError, ExitCode, first_line, named
 from remotemedia.commands.model_loader import is_loader, load_model, module_of
 from remotemedia.commands.named_values import read_value
-from remotemedia.commands.serve_arguments import add_parser, of_a_file, words_of, worker_config
+from remotemedia.commands.serve_arguments import add_parser, of_a_file, of_a_loader, words_of, worker_config
 from remotemedia.core.errors import InvalidArgument, LoadFailed, RemoteMediaError
 from remotemedia.worker.inference_model import InferenceModel
 from remotemedia.worker.model_worker import ModelWorker
@@ -35,8 +35,10 @@ def _run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     if arguments.systemd_notify:
         systemd.check_notify_socket()
     if Path(arguments.target).is_file():
-        if arguments.arg:
-            raise _wrong("--arg is for loaders: an engine's options are --option NAME=VALUE")
+        if loaders := of_a_loader(arguments):
+            raise _wrong(
+                f"for loaders, not for files: {' '.join(loaders)}; an engine's options are --option NAME=VALUE"
+            )
         return model_file.serve_file(arguments.target, [*words_of(arguments), *rest])
     strange = [*of_a_file(arguments), *rest]
     if is_loader(arguments.target) and strange:

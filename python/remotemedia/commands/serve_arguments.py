@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from remotemedia.commands import log_output
@@ -91,6 +91,21 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="an argument of the loader; JSON where it can be read as that, else text; may be given several times",
     )
+    loader.add_argument(
+        "--concurrent-streams",
+        type=int,
+        metavar="N",
+        help="streams open at once, resumed in turn; more than 1 needs a model that allows it (default: 1)",
+    )
+    loader.add_argument(
+        "--stream-window",
+        type=int,
+        metavar="N",
+        help="unread answers of a stream, after which it is not resumed (default: 16)",
+    )
+    loader.add_argument(
+        "--session-idle", type=float, metavar="SECONDS", help="after which an idle session is closed (default: 300)"
+    )
     file = parser.add_argument_group("of a file; remotemedia-model-worker --help says more")
     file.add_argument("--backend", metavar="NAME|PATH", help="the engine")
     file.add_argument("--option", action="append", metavar="NAME=VALUE", help="one of the engine's own options")
@@ -107,6 +122,11 @@ _LIMITS = {
     "drain_timeout": "drain_timeout_seconds",
 }
 """Arguments, and the fields of WorkerConfig that they are."""
+_LIMITS_OF_A_LOADER = {
+    "concurrent_streams": "concurrent_streams",
+    "stream_window": "stream_window",
+    "session_idle": "session_idle_seconds",
+}
 _OF_A_FILE = ("backend", "option", "device")
 _OF_BOTH = ("model_id", "endpoint", *_LIMITS, "log_format", "log_level", "systemd_notify")
 
@@ -117,13 +137,22 @@ def worker_config(arguments: argparse.Namespace) -> WorkerConfig:
     Raises:
         InvalidArgument: One makes no sense.
     """
-    limits = {field: getattr(arguments, name) for name, field in _LIMITS.items()}
+    limits = {field: getattr(arguments, name) for name, field in {**_LIMITS, **_LIMITS_OF_A_LOADER}.items()}
     return WorkerConfig(**{field: value for field, value in limits.items() if value is not None})
 
 
 def of_a_file(arguments: argparse.Namespace) -> list[str]:
     """The options that were given and that are only for files."""
-    return [f"--{name}" for name in _OF_A_FILE if getattr(arguments, name) is not None]
+    return _given(arguments, _OF_A_FILE)
+
+
+def of_a_loader(arguments: argparse.Namespace) -> list[str]:
+    """The options that were given and that are only for loaders."""
+    return _given(arguments, ("arg", *_LIMITS_OF_A_LOADER))
+
+
+def _given(arguments: argparse.Namespace, names: Iterable[str]) -> list[str]:
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name) is not None]
 
 
 def words_of(arguments: argparse.Namespace) -> Iterator[str]:

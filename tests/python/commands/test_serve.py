@@ -176,7 +176,9 @@ SENSELESS: list[tuple[list[str], str]] = [
     (["models:scale", "--log-format", "xml"], "--log-format"),
     (["models:scale", "--device", "cpu"], "not for a loader: --device"),
     (["models:scale", "--no-such-option"], "--no-such-option"),
-    (["models.py", "--arg", "by=2"], "--arg is for loaders"),
+    (["models.py", "--arg", "by=2"], "for loaders, not for files: --arg"),
+    (["models.py", "--stream-window", "1", "--session-idle", "9"], "not for files: --stream-window --session-idle"),
+    (["models:scale", "--concurrent-streams", "0"], "concurrent_streams must be at least 1"),
     (["models:scale", "--systemd-notify"], "NOTIFY_SOCKET"),
 ]
 

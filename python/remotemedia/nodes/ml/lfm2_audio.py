@@ -9,14 +9,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remotemedia.core.errors import InvalidTensor, PlatformNotSupported
+from remotemedia.core.errors import InvalidTensor
 from remotemedia.core.model_registry import ModelRegistry
 from remotemedia.core.model_registry import registry as process_registry
-from remotemedia.nodes.ml.lfm2_chat import Chat, Question
+from remotemedia.nodes.ml.lfm2_chat import Question
 from remotemedia.nodes.ml.lfm2_checkpoint import Lfm2Checkpoint
+from remotemedia.nodes.ml.lfm2_conversation import Conversation, LocalConversation
 from remotemedia.nodes.ml.lfm2_session import Session, SessionInfo
 from remotemedia.nodes.ml.lfm2_turn import Generation, Parts
 from remotemedia.nodes.ml.lfm2_vocoder import SAMPLE_RATE
+from remotemedia.nodes.ml.served_lfm2 import ServedLfm2
+from remotemedia.nodes.ml.served_model import take_served
 from remotemedia.nodes.mono_audio import mono_samples
 from remotemedia.nodes.node import Node
 from remotemedia.nodes.node_types import register_node
@@ -35,6 +38,10 @@ class LFM2AudioNode(Node):
     own. Its questions are answered in order; sessions run side by side. An answer is generated only as fast as its
     items are taken, and no further once its stream is abandoned. What fails raises and leaves the conversation as it
     was before the question. Audio without samples and blank text have no answer.
+
+    With `worker`, model and conversations are a worker's, and the items are the same. A worker that dies in the middle
+    of an answer ends it with WorkerUnavailable, and its conversations are lost. The first item that comes after a loss,
+    from the worker that was started anew, has `session_lost` (True) in its metadata.
 
     Args:
         name: Of the node.
@@ -56,10 +63,12 @@ class LFM2AudioNode(Node):
         session_ttl: Seconds after which an idle session is forgotten.
         keep_alive: How long the weights stay after the last node's cleanup; None is the registry's default.
         registry: Where the weights are taken from; the registry of the process unless given.
-        worker: An endpoint that serves the model; not available in this version.
+        worker: An endpoint that serves the model ("unix:/path"; nodes/ml/lfm2_worker.py says how); None loads it in
+            this process. repo, revision, dtype, device and keep_alive are the worker's then.
+        reconnect: A question of whose answer nothing has come when the worker dies goes to the one that comes after it
+            within 30 seconds.
 
     Raises:
-        PlatformNotSupported: If worker is given.
         ValueError: A number that makes no sense.
 
     Threads: `interrupt`, `reset` and `sessions` may be called from any thread, the rest from the event loop.
@@ -87,13 +96,11 @@ class LFM2AudioNode(Node):
         keep_alive: float | str | None = None,
         registry: ModelRegistry | None = None,
         worker: str | None = None,
+        reconnect: bool = False,
     ) -> None:
         super().__init__(name, session_ttl=session_ttl)
-        if worker is not None:
-            raise PlatformNotSupported(
-                f"LFM2AudioNode(worker={worker!r}): this version does not serve models to other processes; "
-                "without worker the model is loaded in this one"
-            )
+        self._worker = worker
+        self._reconnect = reconnect
         self._registry = registry
         self._source = (repo, revision, dtype, device)
         self._keep_alive = keep_alive
@@ -111,17 +118,24 @@ class LFM2AudioNode(Node):
         )
         self._holds = ExitStack()
         self._parts: Parts | None = None
+        self._served: ServedLfm2 | None = None
         self._sessions: set[Session] = set()
 
     async def initialize(self) -> None:
-        """Finds the checkpoint and takes hold of its parts, off the event loop.
+        """Finds the checkpoint and takes hold of its parts, or of the worker, off the event loop.
 
         Raises:
             LoadFailed: liquid_audio is not there (says what to install), there is no such checkpoint, or a part of it
                 does not load; `__cause__` is why.
             ValueError: `dtype`, `device` or `revision` does not fit.
+            WorkerUnavailable: No worker is there.
+            InvalidTensor: The worker serves something else, or text alone.
         """
-        if self._parts is not None:
+        if self._parts is not None or self._served is not None:
+            return
+        registry = self._registry or process_registry()
+        if self._worker is not None:
+            await self._take_worker(registry, self._worker)
             return
         repo, revision, dtype, device = self._source
         checkpoint = await asyncio.to_thread(Lfm2Checkpoint.find, repo, revision=revision, dtype=dtype, device=device)
@@ -131,7 +145,6 @@ class LFM2AudioNode(Node):
         ]
         if not self._generation.text_only:
             wanted.append((checkpoint.vocoder_key, checkpoint.load_vocoder, checkpoint.vocoder_bytes))
-        registry = self._registry or process_registry()
         with ExitStack() as holds:
             parts = []
             for key, load, memory_bytes in wanted:
@@ -142,10 +155,19 @@ class LFM2AudioNode(Node):
             self._parts = Parts(*parts)
             self._holds = holds.pop_all()
 
+    async def _take_worker(self, registry: ModelRegistry, endpoint: str) -> None:
+        with ExitStack() as holds:
+            handle = holds.enter_context(await take_served(registry, ServedLfm2, endpoint, self._reconnect))
+            served: ServedLfm2 = handle.model
+            if not self._generation.text_only:
+                served.check_speaks()
+            self._served = served
+            self._holds = holds.pop_all()
+
     async def cleanup(self) -> None:
         """Ends running answers before their next token, forgets the conversations and lets go of the model."""
         sessions, self._sessions = self._sessions, set()
-        self._parts = None
+        self._parts = self._served = None
         for session in sessions:
             session.reset()
         try:
@@ -172,13 +194,12 @@ class LFM2AudioNode(Node):
         if question is None:
             return
         async with session.order:
-            if self._parts is None:
-                raise RuntimeError(f"{self.name}: initialize() comes before process()")
-            turn = await asyncio.to_thread(session.begin, question, self._parts, self._generation)
+            turn = await asyncio.to_thread(session.begin, question, self._generation)
             try:
                 while (said := await asyncio.to_thread(turn.next_item)) is not None:
                     answer = RuntimeData.text(said) if isinstance(said, str) else RuntimeData.audio(said, SAMPLE_RATE)
-                    yield answer.replace(session_id=item.session_id, metadata=dict(item.metadata))
+                    lost = {"session_lost": True} if turn.take_session_lost() else {}
+                    yield answer.replace(session_id=item.session_id, metadata={**item.metadata, **lost})
             finally:
                 turn.stop()
                 await asyncio.shield(asyncio.to_thread(session.end, turn))
@@ -211,12 +232,12 @@ class LFM2AudioNode(Node):
     def _named(self, session_id: str) -> list[Session]:
         return [session for session in list(self._sessions) if session.session_id == session_id]
 
-    def _new_chat(self, parts: Parts) -> Chat:
-        from liquid_audio import ChatState
-
-        network = parts.model.network
-        state = ChatState(parts.processor, codebooks=network.codebooks, dtype=next(network.parameters()).dtype)
-        return Chat(state, self._system_prompt, self._max_history_tokens)
+    def _new_chat(self) -> Conversation:
+        if self._served is not None:
+            return self._served.new_conversation(self._system_prompt, self._max_history_tokens)
+        if self._parts is not None:
+            return LocalConversation(self._parts, self._system_prompt, self._max_history_tokens)
+        raise RuntimeError(f"{self.name}: initialize() comes before process()")
 
 
 def _question(item: RuntimeData) -> Question | None:

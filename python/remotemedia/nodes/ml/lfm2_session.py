@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from remotemedia.nodes.ml.lfm2_chat import Chat, Question
-from remotemedia.nodes.ml.lfm2_turn import Generation, Parts, Turn
+from remotemedia.nodes.ml.lfm2_chat import Question
+from remotemedia.nodes.ml.lfm2_conversation import Answer, Conversation
+from remotemedia.nodes.ml.lfm2_turn import Generation
 
 
 class SessionInfo(NamedTuple):
@@ -33,25 +34,25 @@ class Session:
         order: Held while an answer is given out, so that questions are answered in the order in which they came.
     """
 
-    def __init__(self, session_id: str, make_chat: Callable[[Parts], Chat]) -> None:
+    def __init__(self, session_id: str, make_chat: Callable[[], Conversation]) -> None:
         self.session_id = session_id
         self.order = asyncio.Lock()
         self._make_chat = make_chat
         self._lock = threading.Lock()
-        self._chat: Chat | None = None
-        self._turn: Turn | None = None
+        self._chat: Conversation | None = None
+        self._turn: Answer | None = None
 
-    def begin(self, question: Question, parts: Parts, generation: Generation) -> Turn:
+    def begin(self, question: Question, generation: Generation) -> Answer:
         """The answer to `question`, not yet generated; an answer that nobody ended is ended."""
         if self._turn is not None:
             self.end(self._turn)
         with self._lock:
             if self._chat is None:
-                self._chat = self._make_chat(parts)
-            self._turn = Turn(self._chat, question, parts, generation)
+                self._chat = self._make_chat()
+            self._turn = self._chat.begin(question, generation)
             return self._turn
 
-    def end(self, turn: Turn) -> None:
+    def end(self, turn: Answer) -> None:
         """Closes a turn; waits for the token that is being generated."""
         turn.close()
         with self._lock:
@@ -69,9 +70,11 @@ class Session:
     def reset(self) -> None:
         """Stops the running answer and forgets the conversation, without waiting."""
         with self._lock:
-            self._chat = None
+            chat, self._chat = self._chat, None
             if self._turn is not None:
                 self._turn.stop()
+            if chat is not None:
+                chat.forget()
 
     def close(self) -> None:
         """As `reset`, and waits until nothing is generated any more."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -52,12 +52,21 @@ class Turn:
     """The answer to one question.
 
     When it ends, also early, the chat remembers what was given out; when it fails, the chat is as before the question.
+    `cancelled`, asked before each token, stops it too.
 
     Threads: thread-safe; what generates runs one call at a time.
     """
 
-    def __init__(self, chat: Chat, question: Question, parts: Parts, generation: Generation) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        question: Question,
+        parts: Parts,
+        generation: Generation,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._generation = generation
+        self._cancelled = cancelled
         self._stop = threading.Event()
         self._generating = threading.Lock()
         self._said: list[torch.Tensor] = []
@@ -82,6 +91,10 @@ class Turn:
         with self._generating:
             self._items.close()
 
+    def take_session_lost(self) -> bool:
+        """False: the conversation lies here."""
+        return False
+
     def _answer(self, chat: Chat, question: Question, parts: Parts) -> Generator[str | Samples, None, None]:
         try:
             chat.ask(question)
@@ -99,7 +112,7 @@ class Turn:
         text = TextPieces(parts.processor.text)
         with closing(self._tokens(chat, parts.model)) as tokens:
             for token in tokens:
-                if self._stop.is_set():
+                if self._stop.is_set() or self._cancelled():
                     return
                 kind = int(token[0])
                 if token.numel() > 1:

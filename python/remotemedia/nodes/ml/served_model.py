@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from remotemedia.core.errors import InvalidTensor, LoadFailed, WorkerUnavailable
@@ -32,7 +33,7 @@ class ServedModel:
 
     def __init__(self, endpoint: str, reconnect: bool) -> None:
         self.endpoint = endpoint
-        self._reconnect = reconnect
+        self.reconnect = reconnect
         self._client = (
             ModelWorkerClient.connect(endpoint, timeout=RESTART_SECONDS, max_retries=MANY_RETRIES)
             if reconnect
@@ -62,12 +63,20 @@ class ServedModel:
         try:
             answer = self._client.infer(inputs, **options)
         except WorkerUnavailable:
-            if not self._reconnect:
+            if not self.reconnect:
                 raise
             answer = self._client.infer(inputs, **options)
         if isinstance(answer, TensorBuffer):
             return {self.signature().outputs[0].name: answer}
         return dict(answer)
+
+    def infer_stream(self, inputs: dict[str, Any], **options: Any) -> Iterator[Any]:
+        """As ModelWorkerClient.infer_stream(): nothing is asked twice."""
+        return self._client.infer_stream(inputs, **options)
+
+    def close_session(self, session_id: str) -> None:
+        """As ModelWorkerClient.close_session()."""
+        self._client.close_session(session_id)
 
 
 async def take_served(registry: ModelRegistry, served: type[S], endpoint: str, reconnect: bool) -> ModelHandle[Any]:
