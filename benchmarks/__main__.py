@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import conversions, memory, registry, worker
+from benchmarks import conversions, memory, models, registry, worker
 from benchmarks.machine import describe_machine
 
-SUBJECTS = {"registry": registry, "memory": memory, "python": conversions, "worker": worker}
+SUBJECTS = {"registry": registry, "memory": memory, "python": conversions, "worker": worker, "models": models}
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -133,4 +134,11 @@ def run_python(module: str) -> Round:
 
 
 def _output(command: list[str]) -> str:
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    """What it writes to its standard output. What it writes elsewhere is shown when it fails."""
+    with tempfile.TemporaryFile("w+") as log:
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=log, text=True)
+        if done.returncode != 0:
+            log.seek(0)
+            sys.stderr.write(log.read())
+        done.check_returncode()
+        return done.stdout

@@ -4,3 +4,8 @@
 MIB = 1 << 20
 SENT = 10 * MIB
 CONVERTED = {1024: "1 KiB", SENT: "10 MiB", 256 * MIB: "256 MiB"}
+CLIENTS = (1, 4, 16)
+BATCHES = (1, 4, 16)
+"""Most rows of a batch of a real model."""
+STREAMS = (1, 8, 64)
+PROGRAMS = 4

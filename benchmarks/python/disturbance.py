@@ -13,7 +13,7 @@ class Disturbance:
     The kernel counts in ticks of 10 ms, so over 0.3 s `others` is right to about 0.05.
 
     Args:
-        children: Processes that take part in what is measured.
+        children: Processes that take part in what is measured. Those that begin later may be added to it meanwhile.
     """
 
     def __init__(self, children: Sequence[int] = ()) -> None:
@@ -34,10 +34,10 @@ class Disturbance:
         return max(0.0, 1 - (time.thread_time() - self._thread) / (time.perf_counter() - self._began))
 
     def _our_seconds(self) -> float:
-        return time.process_time() + sum(time.clock_gettime(_cpu_clock_of(child)) for child in self._children)
+        return time.process_time() + sum(time.clock_gettime(cpu_clock_of(child)) for child in self._children)
 
 
-def _cpu_clock_of(process: int) -> int:
+def cpu_clock_of(process: int) -> int:
     """What clock_getcpuclockid gives on Linux."""
     return ~process << 3 | 2
 
