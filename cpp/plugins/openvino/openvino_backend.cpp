@@ -83,6 +83,8 @@ class OpenvinoEngine {
     for (const ModelPort& port : model_.outputs) {
       if (lies_in_place(port, rows)) {
         bind_output(request, port, rows, call);
+      } else if (port.is_static()) {
+        bind_own_output(request, port, rows);
       }
     }
     request.infer();
@@ -117,6 +119,12 @@ class OpenvinoEngine {
     const std::vector<std::int64_t> shape = port.worker_shape(rows);
     void* memory = call.output(port.name.c_str(), shape);
     request.set_output_tensor(port.index, ov::Tensor(port.type, port.engine_shape(shape.data(), shape.size()), memory));
+  }
+
+  /// A request keeps its tensors, and the last one may be a caller's that was given for fewer rows.
+  static void bind_own_output(ov::InferRequest& request, const ModelPort& port, std::int64_t rows) {
+    const std::vector<std::int64_t> shape = port.worker_shape(rows);
+    request.set_output_tensor(port.index, ov::Tensor(port.type, port.engine_shape(shape.data(), shape.size())));
   }
 
   static void copy_output(ov::InferRequest& request, const ModelPort& port, const PluginCall& call) {

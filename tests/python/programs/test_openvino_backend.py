@@ -72,6 +72,19 @@ def test_calls_that_wait_run_as_one_batch(start: Start, network: Path) -> None:
         assert client.status().average_batch_size == 4
 
 
+def test_batches_and_calls_alone_take_turns_where_the_batch_is_not_the_first_axis(start: Start, tmp_path: Path) -> None:
+    x = ops.parameter([1, 4], np.float32, name="x")
+    y = ops.transpose(x, ops.constant([1, 0]))
+    y.output(0).get_tensor().set_names({"y"})
+    ov.save_model(ov.Model([y], [x], "network"), tmp_path / "network.xml", compress_to_fp16=False)
+    program = start("--model-path", tmp_path / "network.xml", "--max-batch-size", "4", "--option", "batch_axis.y=1")
+    with rm.ModelWorkerClient.connect(program.endpoint) as client:
+        for rows in (1, 3, 1, 4, 2, 1):
+            given = np.arange(4 * rows, dtype=np.float32).reshape(rows, 4) + rows
+            np.testing.assert_array_equal(client.infer(given).to_numpy(), given)
+        assert client.status().failed_requests == 0
+
+
 def test_an_option_fixes_an_input(start: Start, tmp_path: Path) -> None:
     x = ops.parameter([-1, 2], np.float32, name="x")
     scale = ops.parameter([], np.float32, name="scale")
