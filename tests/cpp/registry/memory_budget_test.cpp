@@ -252,7 +252,7 @@ TEST_F(MemoryBudgetTest, RoomThatSeveralMustLeaveIsMadeByAllOrNone) {
       asks.join();
       ++refusals;
       EXPECT_EQ(registry_->metrics().evictions, evictions_before) << "nothing goes for what cannot fit";
-      EXPECT_EQ(error.holders.size(), 1U);
+      EXPECT_GE(error.holders.size(), 1U) << "two, where the thread has taken the next one meanwhile";
     }
   }
   EXPECT_GT(refusals, 0) << "the race that is tested did not happen";
