@@ -145,11 +145,13 @@ def test_an_interrupt_ends_the_waiting_and_the_call() -> None:
         caller.wait_for("interrupted")
         with worker.connect() as watcher:
             wait_for_cancelled(watcher, 1)
+            caller.wait_for("calls")
+            wait_for_queue(watcher, 1)
+            caller.interrupt()
+            caller.wait_for("interrupted")
+            wait_for_cancelled(watcher, 2)
         worker.program.tell("go")
         worker.program.wait_for("ran -1.0 cancelled")
-        caller.wait_for("calls")
-        caller.interrupt()
-        caller.wait_for("interrupted")
         caller.end()
 
 
