@@ -207,7 +207,6 @@ def test_an_endpoint_where_it_cannot_listen_has_a_code_of_its_own(serve: Serve, 
         assert client.infer([[1]]).to_numpy() == 2
 
 
-@pytest.mark.xfail(raises=rm.WorkerUnavailable, strict=False, reason="seldom the model does not come back: open")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_the_call_that_is_under_way(serve: Serve, number: int) -> None:
     command, endpoint = serve("models:Gated")
@@ -216,6 +215,8 @@ def test_a_signal_drains_the_call_that_is_under_way(serve: Serve, number: int) -
         command.wait_for("began")
         command.process.send_signal(number)
         command.wait_for("drains")
+        while client.status().status != "stopping":  # it says so before it refuses
+            assert command.process.poll() is None
         with pytest.raises((rm.Rejected, rm.WorkerUnavailable)):
             client.infer([[1]])
         command.tell("go")
