@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, aclosing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from remotemedia.nodes.ml.lfm2_worker import Lfm2Service, load
 from remotemedia.pipeline import Pipeline
 from tests.lfm2.conftest import GREEDY, NodeMaker
 from tests.lfm2.conversation import StepGate, ask, info_of, same, sound_of, speech
+from tests.python.nodes import served_loader
 
 TELL = RuntimeData.text("tell me")
 ENDLESS = {**GREEDY, "max_new_tokens": 100_000}
@@ -33,9 +33,6 @@ class Worker(NamedTuple):
         return ModelWorkerClient.connect(self.endpoint)
 
 
-ServedMaker = Callable[..., Awaitable[LFM2AudioNode]]
-
-
 @pytest.fixture(scope="module")
 def worker(checkpoint: Path) -> Iterator[Worker]:
     service = load(repo=str(checkpoint))
@@ -45,18 +42,9 @@ def worker(checkpoint: Path) -> Iterator[Worker]:
 
 
 @pytest.fixture
-async def make_served(worker: Worker) -> AsyncIterator[ServedMaker]:
-    nodes: list[LFM2AudioNode] = []
-
-    async def make(**options: Any) -> LFM2AudioNode:
-        node = LFM2AudioNode(worker=worker.endpoint, registry=ModelRegistry(), **{**GREEDY, **options})
-        nodes.append(node)
-        await node.initialize()
-        return node
-
-    yield make
-    for node in nodes:
-        await node.cleanup()
+def make_served(worker: Worker, make_node: NodeMaker) -> NodeMaker:
+    """As make_node, each with a connection of its own to the worker."""
+    return lambda **options: make_node(worker=worker.endpoint, registry=ModelRegistry(), **options)
 
 
 @pytest.fixture
@@ -82,7 +70,7 @@ def until_idle(client: ModelWorkerClient) -> None:
     ids=str,
 )
 async def test_its_items_are_those_of_this_process(
-    make_node: NodeMaker, make_served: ServedMaker, options: dict[str, Any]
+    make_node: NodeMaker, make_served: NodeMaker, options: dict[str, Any]
 ) -> None:
     here, there = await make_node(**options), await make_served(**options)
     sessions = here.open_session("a"), there.open_session("a")
@@ -94,7 +82,7 @@ async def test_its_items_are_those_of_this_process(
 
 
 async def test_sessions_at_the_same_time_give_what_they_give_alone(
-    make_node: NodeMaker, make_served: ServedMaker
+    make_node: NodeMaker, make_served: NodeMaker
 ) -> None:
     here, there = await make_node(), [await make_served() for _ in range(2)]
     questions = [speech(0.3 + 0.1 * number, seed=number) for number in range(4)]
@@ -106,7 +94,7 @@ async def test_sessions_at_the_same_time_give_what_they_give_alone(
 
 
 async def test_what_was_interrupted_is_remembered_and_the_next_question_is_answered(
-    worker: Worker, make_served: ServedMaker
+    worker: Worker, make_served: NodeMaker
 ) -> None:
     node = await make_served()
     session = node.open_session("a")
@@ -119,7 +107,7 @@ async def test_what_was_interrupted_is_remembered_and_the_next_question_is_answe
 
 
 async def test_an_answer_that_is_left_in_the_middle_of_a_step_stops_before_the_next_token(
-    worker: Worker, make_served: ServedMaker, steps: StepGate
+    worker: Worker, make_served: NodeMaker, steps: StepGate
 ) -> None:
     node = await make_served(**ENDLESS)
     session = node.open_session("a")
@@ -157,7 +145,7 @@ async def test_a_pipeline_that_is_left_stops_the_answer_and_closes_the_session(w
 
 
 async def test_a_question_that_fails_leaves_the_conversation_as_it_was(
-    make_node: NodeMaker, make_served: ServedMaker
+    make_node: NodeMaker, make_served: NodeMaker
 ) -> None:
     here, there = await make_node(), await make_served()
     failing = await make_served(audio_temperature=1.0, audio_top_k=5000)
@@ -171,18 +159,9 @@ async def test_a_question_that_fails_leaves_the_conversation_as_it_was(
     assert same(await ask(here, sessions[0], "what?"), await ask(there, sessions[1], "what?"))
 
 
-@contextmanager
-def serving(endpoint: str, checkpoint: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "remotemedia", "serve", "remotemedia.nodes.ml.lfm2_worker:load"]
-    command += ["--arg", f"repo={checkpoint}", "--endpoint", endpoint, "--log-level", "error"]
-    command += ["--concurrent-streams", "4", "--stream-window", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == f"ready {endpoint}\n"
-            yield process
-        finally:
-            process.kill()
+def serving(endpoint: str, checkpoint: Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    words = ("--arg", f"repo={checkpoint}", "--concurrent-streams", "4", "--stream-window", "1")
+    return served_loader.serving(endpoint, "remotemedia.nodes.ml.lfm2_worker:load", *words)
 
 
 async def test_a_process_that_dies_in_an_answer_ends_it_and_the_next_one_begins_a_conversation(

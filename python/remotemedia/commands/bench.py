@@ -13,6 +13,7 @@ from typing import IO, Any
 from remotemedia._core import ModelSignature, TensorSpec, WorkerInfo
 from remotemedia.commands.bench_report import TABLE_HEAD, batch_size, print_run, run_object
 from remotemedia.commands.command_error import CommandError, ExitCode, named
+from remotemedia.commands.command_parser import add_command
 from remotemedia.commands.load_generator import Caller, Measured, generate
 from remotemedia.commands.named_values import named_value
 from remotemedia.commands.tensor_values import described
@@ -42,15 +43,7 @@ exit codes: 0 all calls were answered, 1 some failed or never began, 2 wrong arg
 
 def add_to(commands: Any) -> None:
     """Its arguments."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "bench",
-        help="measure a worker",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=_run, parser=parser, takes_rest=False)
+    parser = add_command(commands, "bench", _run, help="measure a worker", description=_DESCRIPTION, epilog=_EPILOG)
     add_endpoint(parser)
     parser.add_argument(
         "--shape",

@@ -13,6 +13,7 @@ import numpy as np
 
 from remotemedia._core import TensorBuffer
 from remotemedia.commands.command_error import CommandError, ExitCode, named
+from remotemedia.commands.command_parser import add_command
 from remotemedia.commands.named_values import named_value, read_value
 from remotemedia.commands.tensor_values import first_values, json_values, read_tensor
 from remotemedia.commands.worker_connection import add_endpoint, connect, seconds
@@ -27,15 +28,14 @@ example: remotemedia infer unix:/run/user/1000/scale --input x=[[1,2,3]]
 
 def add_to(commands: Any) -> None:
     """Its arguments."""
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = add_command(
+        commands,
         "infer",
+        _run,
         help="call a worker once",
         description="Calls a worker once, and prints what it answers. `remotemedia status` says what it takes.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    parser.set_defaults(run=_run, parser=parser, takes_rest=False)
     add_endpoint(parser)
     parser.add_argument(
         "--input",

@@ -27,8 +27,7 @@ _log = logging.getLogger("remotemedia")
 
 def add_to(commands: Any) -> None:
     """Its arguments."""
-    parser = add_parser(commands)
-    parser.set_defaults(run=_run, parser=parser, takes_rest=True)
+    add_parser(commands, _run)
 
 
 def _run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from remotemedia.commands import log_output
+from remotemedia.commands.command_parser import Run, add_command
 from remotemedia.commands.named_values import named_value
 from remotemedia.worker.worker_config import WorkerConfig
 
@@ -32,15 +33,16 @@ exit codes: 0 ended as asked, 1 anything else, 2 wrong arguments, 3 the model ca
 """
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
+def add_parser(commands: Any, run: Run) -> None:
     """What can be typed."""
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = add_command(
+        commands,
         "serve",
+        run,
         help="serve a model, from a loader or a file",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        takes_rest=True,
     )
     parser.add_argument("target", metavar="TARGET")
     both = parser.add_argument_group("options")
@@ -110,7 +112,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     file.add_argument("--backend", metavar="NAME|PATH", help="the engine")
     file.add_argument("--option", action="append", metavar="NAME=VALUE", help="one of the engine's own options")
     file.add_argument("--device", metavar="DEVICE", help="where it runs (default: cpu)")
-    return parser
 
 
 _LIMITS = {

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from remotemedia.commands.command_error import CommandError, ExitCode, named
+from remotemedia.commands.command_parser import add_command
 from remotemedia.commands.tensor_values import described, signature_object
 from remotemedia.commands.worker_connection import add_endpoint, connect
 from remotemedia.core.errors import RemoteMediaError
@@ -40,14 +41,14 @@ _FIELDS = (
 
 def add_to(commands: Any) -> None:
     """Its arguments."""
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = add_command(
+        commands,
         "status",
+        _run,
         help="what a worker serves, and how it is",
         description="Prints what a worker says of itself: state, counts, what its model takes and gives.",
         epilog="exit codes: 0 healthy, 1 not healthy or no answer, 2 wrong arguments, 4 no worker there",
-        allow_abbrev=False,
     )
-    parser.set_defaults(run=_run, parser=parser, takes_rest=False)
     add_endpoint(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="(default: text)")
 

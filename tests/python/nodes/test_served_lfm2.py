@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from remotemedia import (
 )
 from remotemedia.nodes import LFM2AudioNode, RuntimeData
 from remotemedia.pipeline import Pipeline
+from tests.python.nodes import served_loader
 
 ENDLESS = RuntimeData.text("endless")
 
@@ -93,17 +94,9 @@ def other() -> Any:
     return lambda x: x
 
 
-@contextmanager
-def serving(endpoint: str, loader: str = "repeating", *words: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "remotemedia", "serve", f"{__name__}:{loader}", "--endpoint", endpoint]
-    command += ["--concurrent-streams", "8", "--stream-window", "1", "--log-level", "error", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == f"ready {endpoint}\n"
-            yield process
-        finally:
-            process.kill()
+def serving(endpoint: str, loader: str = "repeating", *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    streams = ("--concurrent-streams", "8", "--stream-window", "1")
+    return served_loader.serving(endpoint, f"{__name__}:{loader}", *streams, *words)
 
 
 @pytest.fixture(scope="module")

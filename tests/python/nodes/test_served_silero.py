@@ -119,10 +119,7 @@ def test_with_reconnect_a_stream_goes_on_with_the_next_worker(start: Start, prom
     np.testing.assert_allclose(there, here, atol=1e-5)
 
 
-def test_a_worker_that_is_not_there_or_serves_something_else_is_named(start: Start, tmp_path: Path) -> None:
-    nobody = SileroVADNode(worker=f"unix:{tmp_path}/nobody", registry=ModelRegistry())
-    with pytest.raises(WorkerUnavailable, match="nobody"):
-        Pipeline([nobody]).run([])
+def test_a_worker_that_serves_something_else_is_named(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "a.linear"
     file.write_text("1 1 1")
     other = start("--model-path", file, "--backend", LINEAR_PLUGIN)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +17,16 @@ import pytest
 from remotemedia import InvalidTensor, ModelRegistry, ModelWorkerClient, WorkerUnavailable
 from remotemedia.nodes import RuntimeData, WhisperNode
 from remotemedia.pipeline import Pipeline
+from tests.python.nodes.served_loader import serving
 
 Samples = npt.NDArray[np.float32]
-Start = Callable[[str], subprocess.Popen[str]]
-
-
-@contextmanager
-def serving(endpoint: str, loader: str = "remotemedia.nodes.ml.whisper_worker:load") -> Iterator[subprocess.Popen[str]]:
-    words = [sys.executable, "-m", "remotemedia", "serve", loader, "--endpoint", endpoint, "--log-level", "error"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == f"ready {endpoint}\n"
-            yield process
-        finally:
-            process.kill()
+LOADER = "remotemedia.nodes.ml.whisper_worker:load"
 
 
 @pytest.fixture(scope="module")
 def whisper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     endpoint = f"unix:{tmp_path_factory.mktemp('served')}/whisper"
-    with serving(endpoint):
+    with serving(endpoint, LOADER):
         yield endpoint
 
 
@@ -82,6 +71,7 @@ def test_a_pipeline_that_goes_away_cancels_its_call(whisper: str, prompt: Callab
 import sys, numpy as np
 from remotemedia.nodes import RuntimeData, WhisperNode
 from remotemedia.pipeline import Pipeline
+from tests.python.nodes.served_loader import serving
 samples = np.load(sys.argv[2])
 Pipeline([WhisperNode(worker=sys.argv[1])]).run([RuntimeData.audio(samples, 16000) for _ in range(50)])
 """
@@ -107,14 +97,14 @@ def test_a_worker_that_dies_ends_the_stream_or_the_next_one_goes_on(
     endpoint = f"unix:{tmp_path}/whisper"
     audio = RuntimeData.audio(prompt("vm-intro"), 16000)
     with ExitStack() as processes:
-        first = processes.enter_context(serving(endpoint))
+        first = processes.enter_context(serving(endpoint, LOADER))
 
         def items(restart: bool) -> Iterator[RuntimeData]:
             yield audio
             first.kill()
             first.wait()
             if restart:
-                processes.enter_context(serving(endpoint))
+                processes.enter_context(serving(endpoint, LOADER))
             yield audio
 
         node = WhisperNode(worker=endpoint, reconnect=True, registry=ModelRegistry())
