@@ -120,8 +120,8 @@ class WhisperNode(Node):
         words = [
             {
                 "word": word.word,
-                "start": round(offset + word.start, 3),
-                "end": round(offset + word.end, 3),
+                "start": round(float(offset + word.start), 3),
+                "end": round(float(offset + word.end), 3),
                 "probability": word.probability,
             }
             for word in heard.words
