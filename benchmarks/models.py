@@ -28,7 +28,7 @@ STEPS = TargetGroup(
     [
         Target(
             "a client of a worker",
-            "vad/1/1",
+            "vad/worker",
             None,
             (Control("vad/openvino", 1 / (1 + MOST_OVERHEAD)), Control("vad/onnxruntime")),
         ),

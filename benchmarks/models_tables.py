@@ -10,6 +10,7 @@ from benchmarks.table import TIMES, TO, print_table
 WAYS = {
     "served": f"{PROGRAMS} programs and two workers",
     "private": f"control: {PROGRAMS} programs with copies of their own",
+    "mapped": f"control: {PROGRAMS} programs, weights of Silero VAD mapped",
     "forked": f"control: {PROGRAMS} programs, forked from one with Silero VAD",
     "threads": f"control: one program with {PROGRAMS} threads",
 }

@@ -6,11 +6,13 @@
 #            SOURCES model_registry.cpp
 #            HEADERS model_registry.h
 #            USES base platform
-#            LINKS ntdll)
+#            LINKS ntdll
+#            APART)
 #
 # HEADERS are the public ones: they are installed, and each must compile alone. USES names the rooms that this one may
-# call; nothing else is linked to its tests. LINKS names libraries of the system. Sources that end in _linux, _macos,
-# _windows or _posix are taken on that system only, and one that ends in _std where none of those is taken in its place.
+# call; nothing else is linked to its tests. LINKS names libraries of the system. A room that is APART is no part of the
+# library. Sources that end in _linux, _macos, _windows or _posix are taken on that system only, and one that ends in
+# _std where none of those is taken in its place.
 
 find_package(Threads REQUIRED)
 
@@ -35,7 +37,7 @@ function(sources_of_this_system result)
 endfunction()
 
 function(add_room)
-  cmake_parse_arguments(PARSE_ARGV 0 ROOM "" "NAME" "SOURCES;HEADERS;USES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 0 ROOM "APART" "NAME" "SOURCES;HEADERS;USES;LINKS")
   if(ROOM_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "add_room(${ROOM_NAME}): unknown arguments ${ROOM_UNPARSED_ARGUMENTS}")
   endif()
@@ -51,7 +53,9 @@ function(add_room)
       PROPERTIES POSITION_INDEPENDENT_CODE ON
                  CXX_VISIBILITY_PRESET hidden
                  VISIBILITY_INLINES_HIDDEN ON)
-    set_property(GLOBAL APPEND PROPERTY REMOTEMEDIA_ROOM_OBJECTS $<TARGET_OBJECTS:${target}>)
+    if(NOT ROOM_APART)
+      set_property(GLOBAL APPEND PROPERTY REMOTEMEDIA_ROOM_OBJECTS $<TARGET_OBJECTS:${target}>)
+    endif()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -63,6 +67,9 @@ function(add_room)
   endif()
   list(TRANSFORM ROOM_USES PREPEND remotemedia_)
   target_link_libraries(${target} ${scope} ${ROOM_USES} ${ROOM_LINKS} Threads::Threads)
+  if(ROOM_APART)
+    return()
+  endif()
   set_property(GLOBAL APPEND PROPERTY REMOTEMEDIA_ROOM_LINKS ${ROOM_LINKS})
 
   list(TRANSFORM ROOM_HEADERS PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# A wheel has the program and the backend where the machine that builds it has what they need, unless told otherwise.
+# A wheel has the program, the backend and the wire where the machine that builds it has what they need, unless told
+# otherwise.
 
 if(NOT DEFINED REMOTEMEDIA_BUILD_PROGRAMS)
   find_package(CLI11 QUIET)
@@ -8,6 +9,16 @@ if(NOT DEFINED REMOTEMEDIA_BUILD_PROGRAMS)
   if(CLI11_FOUND AND spdlog_FOUND)
     set(REMOTEMEDIA_BUILD_PROGRAMS ON)
   endif()
+endif()
+if(NOT DEFINED REMOTEMEDIA_BUILD_GRPC)
+  find_package(Protobuf QUIET)
+  find_package(gRPC CONFIG QUIET)
+  if(Protobuf_FOUND AND gRPC_FOUND AND TARGET gRPC::grpc_cpp_plugin)
+    set(REMOTEMEDIA_BUILD_GRPC ON)
+  endif()
+endif()
+if(REMOTEMEDIA_BUILD_GRPC)
+  set(BUILD_SHARED_LIBS ON) # which loads the wire when somebody asks for it
 endif()
 if(NOT DEFINED REMOTEMEDIA_BUILD_OPENVINO)
   execute_process(

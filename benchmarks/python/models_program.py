@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program that uses Silero VAD and Whisper.
 
-    python -m benchmarks.python.models_program WAY STEPS EVENTS [ENDPOINT...]
+    python -m benchmarks.python.models_program WAY STEPS EVENTS [FOLDER|ENDPOINT...]
 
 STEPS and EVENTS are descriptors of pipes that all programs of an arm share. Each program loads its models, writes a
 byte, reads one, listens to a recording, writes a byte, and ends when it has read another one or nobody can write it.
@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from benchmarks.python.models_speech import recording
 from benchmarks.sizes import PROGRAMS
@@ -50,6 +51,13 @@ class Program:
 def private(program: Program) -> None:
     """Loads both."""
     program.run(own_silero(), own_whisper())
+
+
+def mapped(program: Program, folder: str) -> None:
+    """Loads both, Silero with weights that all programs share."""
+    from benchmarks.python.models_mapped import MappedSilero  # which imports what programs with a worker do not need
+
+    program.run(MappedSilero(Path(folder)), own_whisper())
 
 
 def served(program: Program, vad: str, whisper: str) -> None:
@@ -90,11 +98,11 @@ def own_whisper() -> SpeechToText:
     return WhisperNetwork(str(packaged_model()))
 
 
-WAYS: dict[str, Callable[..., None]] = {way.__name__: way for way in (private, served, forked, threads)}
+WAYS: dict[str, Callable[..., None]] = {way.__name__: way for way in (private, mapped, served, forked, threads)}
 
 
-def main(way: str, steps: str, events: str, endpoints: Sequence[str]) -> None:
-    WAYS[way](Program(int(steps), int(events)), *endpoints)
+def main(way: str, steps: str, events: str, arguments: Sequence[str]) -> None:
+    WAYS[way](Program(int(steps), int(events)), *arguments)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ import re
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.python.disturbance import Disturbance
+from benchmarks.python.models_mapped import write_mapped
 from benchmarks.python.models_served import Command, silero, started, whisper
 from benchmarks.sizes import BATCHES, PROGRAMS
 
@@ -30,10 +32,10 @@ class Programs:
 
     @staticmethod
     @contextlib.contextmanager
-    def started(way: str, processes: int, endpoints: Sequence[str]) -> "Iterator[Programs]":
+    def started(way: str, processes: int, arguments: Sequence[str]) -> "Iterator[Programs]":
         steps, our_steps = os.pipe()
         our_events, events = os.pipe()
-        command = [sys.executable, "-m", "benchmarks.python.models_program", way, str(steps), str(events), *endpoints]
+        command = [sys.executable, "-m", "benchmarks.python.models_program", way, str(steps), str(events), *arguments]
         begun = [subprocess.Popen(command, pass_fds=(steps, events)) for _ in range(processes)]
         os.close(steps)
         os.close(events)
@@ -80,7 +82,9 @@ def pss_bytes(processes: Sequence[int]) -> int:
     return sum(int(found[1]) * 1024 for rollup in rollups if (found := re.search(r"^Pss: *(\d+) kB", rollup, re.M)))
 
 
-def measure(way: str, processes: int, commands: Sequence[Command] = ()) -> list[dict[str, object]]:
+def measure(
+    way: str, processes: int, commands: Sequence[Command] = (), arguments: Sequence[str] = ()
+) -> list[dict[str, object]]:
     """Its times, and its memory, which nobody else disturbs. All processes, the workers included, begin together."""
     taking_part: list[int] = []
     disturbance = Disturbance(taking_part)
@@ -88,7 +92,7 @@ def measure(way: str, processes: int, commands: Sequence[Command] = ()) -> list[
     with contextlib.ExitStack() as begun:
         workers = [begun.enter_context(started(command)) for command in commands]
         endpoints = [worker.endpoint for worker in workers]
-        programs = begun.enter_context(Programs.started(way, processes, endpoints))
+        programs = begun.enter_context(Programs.started(way, processes, [*arguments, *endpoints]))
         programs.wait_for_all()
         ready = time.perf_counter()
         taking_part += [*programs.numbers(), *(worker.process for worker in workers)]
@@ -113,7 +117,10 @@ def measure(way: str, processes: int, commands: Sequence[Command] = ()) -> list[
 
 
 def main() -> None:
-    rows = [
+    with tempfile.TemporaryDirectory() as folder:
+        write_mapped(Path(folder))
+        rows = measure("mapped", PROGRAMS, arguments=[folder])
+    rows += [
         *measure("private", PROGRAMS),
         *measure("forked", 1),
         *measure("threads", 1),

@@ -4,13 +4,14 @@
 import contextlib
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import openvino
 
-from benchmarks.python.models_clients import Call, measure
+from benchmarks.python.models_clients import Call, Row, Way, measure, measure_in_turns, on_cpu
 from benchmarks.python.models_served import served, silero
 from benchmarks.python.models_speech import Samples, frames
 from benchmarks.sizes import BATCHES, CLIENTS
@@ -31,7 +32,12 @@ class OpenvinoStep:
     """
 
     def __init__(self) -> None:
-        settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": 1,
+            "ENABLE_CPU_PINNING": False,
+        }
         self._compiled = openvino.Core().compile_model(weights_path(), "CPU", settings)
         self._x = np.zeros((1, 576), np.float32)
         self._probability = np.zeros((1, 1), np.float32)
@@ -90,10 +96,25 @@ def stream(step: Step, speech: Samples) -> Call:
     return lambda: step(next(again))
 
 
-def measure_worker(speech: Samples, clients: int, max_batch_size: int) -> dict[str, object]:
+def measure_worker(speech: Samples, clients: int, max_batch_size: int) -> Row:
     with served(silero(max_batch_size)) as worker, contextlib.ExitStack() as connected:
         steps = [connected.enter_context(worker_step(worker.endpoint)) for _ in range(clients)]
         return measure(f"vad/{clients}/{max_batch_size}", [stream(step, speech) for step in steps], worker)
+
+
+def measure_one_stream(speech: Samples) -> list[Row]:
+    """On each of two CPUs the network in this process, and in a worker that a client on the other one calls."""
+    first, second = sorted(os.sched_getaffinity(0))[:2]
+    ways, workers = [], []
+    with contextlib.ExitStack() as begun:
+        for cpu, other in ((first, second), (second, first)):
+            with on_cpu(cpu):
+                workers.append(begun.enter_context(served(silero(1))))
+                here: dict[str, Step] = {"vad/openvino": OpenvinoStep(), "vad/onnxruntime": onnxruntime_step()}
+            there = begun.enter_context(worker_step(workers[-1].endpoint))
+            ways += [Way(name, cpu, stream(step, speech)) for name, step in here.items()]
+            ways.append(Way("vad/worker", other, stream(there, speech)))
+        return measure_in_turns(ways, workers)
 
 
 def check_that_all_say_the_same(speech: Samples) -> None:
@@ -106,10 +127,7 @@ def check_that_all_say_the_same(speech: Samples) -> None:
 def main() -> None:
     speech = frames(RECORDING)
     check_that_all_say_the_same(speech)
-    rows = [
-        measure("vad/openvino", [stream(OpenvinoStep(), speech)]),
-        measure("vad/onnxruntime", [stream(onnxruntime_step(), speech)]),
-    ]
+    rows = measure_one_stream(speech)
     rows += [measure_worker(speech, clients, size) for clients in CLIENTS for size in BATCHES]
     print(json.dumps(rows))
 

@@ -54,6 +54,7 @@ from remotemedia.pipeline import Pipeline
 from remotemedia.worker.inference_model import InferenceContext, InferenceModel, ModelSignature, RequestInfo, TensorSpec
 from remotemedia.worker.model_worker import ModelWorker, WorkerInfo
 from remotemedia.worker.model_worker_client import ModelWorkerClient
+from remotemedia.worker.tls_config import TlsConfig
 from remotemedia.worker.worker_config import WorkerConfig
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "TensorBuffer",
     "TensorCapabilities",
     "TensorSpec",
+    "TlsConfig",
     "TypeMismatch",
     "WhisperNode",
     "WorkerConfig",

@@ -19,7 +19,9 @@ ROOMS: dict[str, set[str]] = {
     "worker": {"base", "platform", "memory", "tensor", "registry"},
     "backends": {"base", "platform", "memory", "tensor", "registry", "worker"},
     "channel": {"base", "platform", "memory", "tensor", "worker"},
-    "transports": {"worker", "channel"},
+    "oip": {"base", "platform", "tensor", "worker"},
+    "grpc": {"base", "platform", "memory", "tensor", "worker", "oip"},
+    "transports": {"base", "platform", "worker", "channel", "grpc"},
 }
 """Rooms of cpp/remotemedia and what each may include beside itself."""
 
@@ -87,11 +89,12 @@ def _include_faults(room: str, mark: str, header: str, linked: set[str]) -> Iter
 
 
 def _linked_rooms(lists: Path) -> set[str]:
-    call = ADD_ROOM.search(lists.read_text()) if lists.exists() else None
-    words = call.group(1).split() if call else []
-    if "USES" not in words:
-        return set()
-    return set(takewhile(lambda word: word != "LINKS", words[words.index("USES") + 1 :]))
+    linked: set[str] = set()
+    for call in ADD_ROOM.findall(lists.read_text()) if lists.exists() else []:  # one for each kind of build
+        words = call.split()
+        if "USES" in words:
+            linked.update(takewhile(lambda word: word != "LINKS", words[words.index("USES") + 1 :]))
+    return linked
 
 
 def _bindings(root: Path) -> Iterator[str]:

@@ -46,9 +46,9 @@ def test_the_python_of_a_page_runs_and_prints_what_the_page_says(page: Path, tmp
 @pytest.fixture(scope="session")
 def library() -> Path:
     """The library that was built with the Python package."""
-    archive = ROOT / "build/python/cpp/libremotemedia.a"
-    assert archive.exists(), "scripts/bootstrap builds it"
-    return archive
+    shared = ROOT / "build/python/cpp/libremotemedia.so"
+    assert shared.exists(), "scripts/bootstrap builds it"
+    return shared
 
 
 @each_page("cpp")
@@ -61,7 +61,7 @@ def test_the_cpp_of_a_page_compiles_without_a_warning_and_prints_what_the_page_s
         source, compiled, linked = (tmp_path / f"{number}{suffix}" for suffix in (".cpp", ".o", ""))
         source.write_text(program)
         run(*compiler, "-c", source, "-o", compiled, folder=tmp_path)
-        run(*compiler, compiled, library, "-pthread", "-o", linked, folder=tmp_path)
+        run(*compiler, compiled, library, f"-Wl,-rpath,{library.parent}", "-o", linked, folder=tmp_path)
         assert run(linked, folder=tmp_path) == printed
 
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -23,6 +24,7 @@ namespace remotemedia::model_worker {
 namespace {
 
 constexpr const char* kModelInEndpoint = "{model}";
+constexpr const char* kWire = "grpc";  // endpoints that begin so serve many models, by name
 
 /// NAME=VALUE.
 std::pair<std::string, std::string> named(const std::string& option, const std::string& word) {
@@ -69,7 +71,7 @@ void check_endpoints(const std::vector<ServedModel>& models) {
   for (const ServedModel& model : models) {
     for (const std::string& endpoint : model.endpoints) {
       const auto [other, is_free] = served.emplace(endpoint, model.file.model_id);
-      if (is_free) continue;
+      if (is_free || endpoint.starts_with(kWire)) continue;
       std::string wrong = "'" + endpoint;
       wrong.append("' is for '").append(other->second).append("' and '").append(model.file.model_id);
       throw CLI::ValidationError("--endpoint", wrong.append("': write {model} into it, or MODEL:ENDPOINT"));
@@ -78,10 +80,11 @@ void check_endpoints(const std::vector<ServedModel>& models) {
 }
 
 void add_options_of_models(PerModel& options) {
-  options.add("--endpoint",
-              "where to serve it, unix:PATH, {model} in it is the model's name; may be given several times; a private "
-              "one unless given",
-              "ENDPOINT", add_endpoint);
+  options.add(
+      "--endpoint",
+      "where to serve it, unix:PATH, grpc://HOST:PORT or grpc+unix:PATH, {model} in it is the model's name; may "
+      "be given several times; a private one unless given",
+      "ENDPOINT", add_endpoint);
   options.add("--backend", "the engine: a plug-in's path or name; the first that reads the file unless given",
               "NAME|PATH", [](ServedModel& model, const std::string& name) { model.backend = name; });
   options.add("--option", "one of the engine's own options; may be given several times", "NAME=VALUE",
@@ -108,6 +111,31 @@ void add_options_of_models(PerModel& options) {
       [](ServedModel& model, std::int64_t n) { model.config.max_concurrent_requests = static_cast<std::size_t>(n); });
 }
 
+/// Of a file that others cannot read, rather than a word, which everybody sees in the list of processes.
+std::string token_in(const std::string& file) {
+  std::ifstream stream(file);
+  std::string token;
+  if (!std::getline(stream, token) || token.empty()) {
+    throw CLI::ValidationError("--token-file", "'" + file + "' cannot be read, or its first line is empty");
+  }
+  return token;
+}
+
+void add_access(CLI::App& app, TlsConfig& tls, std::string& token_file, bool& insecure) {
+  constexpr const char* kGroup = "Who may call at grpc:// endpoints";
+  auto* const certificate = app.add_option("--tls-certificate", tls.certificate, "encrypt, and show this certificate");
+  auto* const key = app.add_option("--tls-key", tls.key, "its key");
+  auto* const ca = app.add_option("--tls-ca", tls.ca, "serve only clients with a certificate of this authority");
+  for (CLI::Option* const file : {certificate, key, ca}) file->type_name("FILE")->group(kGroup);
+  certificate->needs(key);
+  key->needs(certificate);
+  ca->needs(certificate);
+  app.add_option("--token-file", token_file, "each call brings the first line of this file, as a bearer token")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_flag("--insecure", insecure, "listen beyond this machine without any of these")->group(kGroup);
+}
+
 std::optional<Duration> keep_alive_of(const std::string& text) {
   try {
     return parse_keep_alive(text);
@@ -126,6 +154,9 @@ std::variant<Arguments, int> read_arguments(int count, char** words) {
   std::uint64_t max_memory = 0;
   std::string keep_alive = "-1";
   double drain_timeout = 30;
+  TlsConfig tls;
+  std::string token_file;
+  WireAccess access;
 
   CLI::App app("Serves model files to the processes of this machine, until SIGTERM or SIGINT.",
                "remotemedia-model-worker");
@@ -151,6 +182,7 @@ std::variant<Arguments, int> read_arguments(int count, char** words) {
   app.add_option("--drain-timeout", drain_timeout, "seconds for accepted requests after SIGTERM or SIGINT")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
+  add_access(app, tls, token_file, access.insecure);
   app.add_option("--log-format", arguments.log_format, "text or json")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, LogFormat>{{"text", LogFormat::text}, {"json", LogFormat::json}}))
@@ -169,6 +201,8 @@ std::variant<Arguments, int> read_arguments(int count, char** words) {
     if (arguments.notifies_supervisor && !platform::has_supervisor()) {
       throw CLI::ValidationError("--systemd-notify", "no supervisor listens: NOTIFY_SOCKET is not set");
     }
+    if (!tls.certificate.empty()) access.tls = tls;
+    if (!token_file.empty()) access.token = token_in(token_file);
     arguments.memory.ttl = keep_alive_of(keep_alive);
     if (max_memory > 0) arguments.memory.max_memory_bytes = max_memory;
   } catch (const CLI::Success& asked) {
@@ -179,6 +213,7 @@ std::variant<Arguments, int> read_arguments(int count, char** words) {
   }
   for (ServedModel& model : arguments.models) {
     if (model.file.max_batch_size > 0) model.config.max_batch_size = model.file.max_batch_size;
+    model.config.access = access;
     model.config.drain_timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(drain_timeout));
   }
   return arguments;

@@ -52,6 +52,11 @@ ov::Shape ModelPort::engine_shape(const std::int64_t* worker, std::size_t rank) 
   return moved;
 }
 
+ov::Shape ModelPort::engine_shape(std::int64_t rows) const {
+  const std::vector<std::int64_t> whole = worker_shape(rows);
+  return engine_shape(whole.data(), whole.size());
+}
+
 bool ModelPort::lies_alike(std::int64_t rows) const { return !batch_axis || *batch_axis == 0 || rows == 1; }
 
 void ModelPort::to_engine(const void* worker, void* engine, const ov::Shape& engine_shape) const {

@@ -29,6 +29,9 @@ struct ModelPort {
   /// The engine's shape for a tensor that the worker sees as `shape`, batch in front.
   ov::Shape engine_shape(const std::int64_t* shape, std::size_t rank) const;
 
+  /// The engine's shape for so many rows. Of a static port.
+  ov::Shape engine_shape(std::int64_t rows) const;
+
   /// Whether both shapes mean the same bytes for so many rows.
   bool lies_alike(std::int64_t rows) const;
 

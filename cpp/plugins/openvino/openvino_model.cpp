@@ -17,6 +17,9 @@ namespace remotemedia::openvino_plugin {
 
 namespace {
 
+constexpr std::size_t kFixedBatches = 4;
+constexpr std::uint64_t kSmallNetwork = 4ULL * 1024 * 1024;
+
 std::shared_ptr<ov::op::v0::Parameter> parameter_named(const ov::Model& model, const std::string& name) {
   for (const auto& parameter : model.get_parameters()) {
     if (port_name(std::as_const(*parameter).output(0)) == name) {
@@ -117,6 +120,25 @@ ModelPort port_of(const ov::Output<const ov::Node>& port, std::size_t index, con
   return ours;
 }
 
+/// Networks of up to so many rows of their own.
+std::size_t fixed_batches(const OpenvinoModel& model, const OpenvinoOptions& options, std::int64_t most) {
+  if (most <= 1 || !std::ranges::all_of(model.inputs, &ModelPort::is_static)) {
+    return 0;
+  }
+  const std::size_t usual = model.weight_bytes <= kSmallNetwork ? kFixedBatches : 0;
+  return std::min(options.fixed_batches.value_or(usual), static_cast<std::size_t>(most));
+}
+
+std::shared_ptr<ov::Model> with_rows(const ov::Model& model, const std::vector<ModelPort>& inputs, std::int64_t rows) {
+  std::shared_ptr<ov::Model> fixed = model.clone();
+  std::map<std::size_t, ov::PartialShape> shapes;
+  for (const ModelPort& port : inputs) {
+    shapes[port.index] = port.engine_shape(rows);
+  }
+  fixed->reshape(shapes);
+  return fixed;
+}
+
 /// "gpu:1" is the engine's "GPU.1".
 std::string engine_device(std::string device) {
   std::ranges::transform(device, device.begin(), [](unsigned char letter) { return std::toupper(letter); });
@@ -168,7 +190,8 @@ OpenvinoModel compile_model(ov::Core& core, const std::shared_ptr<ov::Model>& mo
                             const Target& target) {
   ov::AnyMap settings{ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
                       ov::hint::execution_mode(ov::hint::ExecutionMode::ACCURACY),
-                      ov::num_streams(static_cast<std::int32_t>(target.instances))};
+                      ov::num_streams(static_cast<std::int32_t>(target.instances)),
+                      ov::hint::enable_cpu_pinning(false)};  // every engine of the machine would take the same CPU
   if (options.threads > 0) {
     settings.emplace(ov::inference_num_threads(static_cast<std::int32_t>(options.threads)));
   }
@@ -185,7 +208,14 @@ OpenvinoModel compile_model(ov::Core& core, const std::shared_ptr<ov::Model>& mo
   for (std::size_t index = 0; index < described.outputs().size(); ++index) {
     ours.outputs.push_back(port_of(described.output(index), index, options, target.max_batch_size));
   }
-  ours.compiled = core.compile_model(model, engine_device(target.device), settings);
+  const std::string device = engine_device(target.device);
+  const std::size_t fixed = fixed_batches(ours, options, target.max_batch_size);
+  for (std::size_t rows = 1; rows <= fixed; ++rows) {
+    ours.fixed.push_back(
+        core.compile_model(with_rows(*model, ours.inputs, static_cast<std::int64_t>(rows)), device, settings));
+  }
+  ours.compiled = core.compile_model(model, device, settings);
+  ours.weight_bytes *= fixed + 1;
   return ours;
 }
 

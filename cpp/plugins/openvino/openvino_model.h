@@ -17,10 +17,11 @@
 namespace remotemedia::openvino_plugin {
 
 struct OpenvinoModel {
-  ov::CompiledModel compiled;
+  ov::CompiledModel compiled;            ///< For any number of rows.
+  std::vector<ov::CompiledModel> fixed;  ///< For 1 row, 2, ...: quicker.
   std::vector<ModelPort> inputs;
   std::vector<ModelPort> outputs;
-  std::uint64_t weight_bytes = 0;
+  std::uint64_t weight_bytes = 0;  ///< Of all of them.
   std::string device;
 };
 

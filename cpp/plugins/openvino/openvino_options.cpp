@@ -34,11 +34,13 @@ OpenvinoOptions read_options(const std::map<std::string, std::string>& options) 
       read.cache_dir = value;
     } else if (name.starts_with(kBatchAxis)) {
       read.batch_axes[name.substr(kBatchAxis.size())] = number_of<std::size_t>(name, value);
+    } else if (name == "fixed_batches") {
+      read.fixed_batches = number_of<std::size_t>(name, value);
     } else if (name.starts_with(kFix)) {
       read.fixed[name.substr(kFix.size())] = number_of<double>(name, value);
     } else {
       throw std::invalid_argument("there is no option '" + name +
-                                  "'; there are threads, cache_dir, batch_axis.NAME and fix.NAME");
+                                  "'; there are threads, cache_dir, batch_axis.NAME, fixed_batches and fix.NAME");
     }
   }
   return read;

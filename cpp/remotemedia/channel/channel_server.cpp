@@ -39,11 +39,6 @@ std::size_t quota_of(const WorkerConfig& config) {
       std::min(kMostByDefault, platform::available_memory().value_or(kMostByDefault) / 2));
 }
 
-std::uint64_t next_client() noexcept {
-  static std::atomic<std::uint64_t> last{0};  // of all listeners of this process: a worker's clients are numbered once
-  return ++last;
-}
-
 /// Tells a client that is not to have a session. What it has said is read, or the system would take that for a reason
 /// to drop what it is told.
 void turn_away(platform::DescriptorChannel& channel, const std::string& why) {
@@ -94,7 +89,7 @@ void ChannelServer::stop() noexcept {
 
 std::uint64_t ChannelServer::enter(const ClientId& client) {
   KnownClient& known = clients_[client];
-  if (known.sessions++ == 0) known.number = next_client();
+  if (known.sessions++ == 0) known.number = new_client_id();
   return known.number;
 }
 

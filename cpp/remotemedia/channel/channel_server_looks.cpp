@@ -10,6 +10,7 @@
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/channel/channel_server.h"
+#include "remotemedia/platform/cpu_relax.h"
 #include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/platform/waiting.h"
 
@@ -107,6 +108,7 @@ bool ChannelServer::look() noexcept {
   MutexLock lock(serving_);
   for (int looks = 0; looks < kLooksAtOnce; ++looks) {
     if (serve_rings()) return true;
+    platform::cpu_relax();
   }
   return false;
 }

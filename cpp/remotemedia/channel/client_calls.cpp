@@ -63,27 +63,30 @@ bool ClientSession::ask_for_segment(std::size_t bytes, TimePoint deadline) {
   }
 }
 
-OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline) {
+OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline, Waiting waiting) {
   if (inputs_ == nullptr) return {std::move(key), tensor, std::nullopt};
   const bool fits = fits_inline(tensor);
   if (fits && tensor.nbytes() == 0) return {std::move(key), tensor, std::nullopt, true};
   if (const std::optional<SegmentPlace> place = inputs_->find(tensor.block())) return {std::move(key), tensor, place};
   if (fits) return {std::move(key), tensor, std::nullopt, true};
-  const MemoryBlock block = input_block(tensor.nbytes(), deadline);
+  const MemoryBlock block =
+      waiting == Waiting::allowed ? input_block(tensor.nbytes(), deadline) : inputs_->allocate(tensor.nbytes());
   if (!block) return {std::move(key), tensor, std::nullopt};
   TensorBuffer copy = TensorBuffer::view_of(block, 0, row_major(tensor.shape(), tensor.dtype()));
   copy.assign(tensor);
   return {std::move(key), std::move(copy), inputs_->find(block)};
 }
 
-std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver) {
+std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting waiting) {
   check_usable();
   std::vector<OutgoingTensor> tensors;
   tensors.reserve(inputs.size());
   const bool numbered =
       for_each_keyed(inputs, worker_.signature.inputs, [&](TensorKey key, const TensorBuffer& tensor) {
-        tensors.push_back(place(std::move(key), tensor, call.deadline));
+        tensors.push_back(place(std::move(key), tensor, call.deadline, waiting));
       });
+  const auto has_no_memory = [](const OutgoingTensor& tensor) { return !tensor.place && !tensor.fits_record; };
+  if (waiting == Waiting::refused && inputs_ != nullptr && std::ranges::any_of(tensors, has_no_memory)) return 0;
   const bool by_records = numbered && !call.stream && !call.session_id && call.parameters.empty() &&
                           call.priority == 0 && fits_records(tensors);
   const std::optional<Duration> left = time_left(call.deadline);

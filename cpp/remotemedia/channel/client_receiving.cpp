@@ -12,20 +12,24 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/channel/client_session.h"
 #include "remotemedia/channel/message_limits.h"
+#include "remotemedia/platform/cpu_relax.h"
 #include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/platform/waiting.h"
+#include "remotemedia/worker/answer_burst.h"
 
 namespace remotemedia::detail {
 namespace {
 
-constexpr Duration kSpinTime = std::chrono::microseconds{50};
-constexpr Duration kEagerTime = std::chrono::microseconds{10};  // of that: without a word to the scheduler
+constexpr Duration kEagerTime = std::chrono::microseconds{10};  // of looking: without a word to the scheduler
 constexpr Duration kRetryTime = std::chrono::milliseconds{1};
 constexpr std::size_t kMostOwnOutput = 4096;  // what is no larger is copied: memory that the worker has back at once
 constexpr int kShareOfSocket = 64;
 constexpr std::size_t kMostEarly = 4096;
 constexpr Duration kSegmentTime = std::chrono::seconds{1};  // for one that was sent before the ring's record
 constexpr std::size_t kMostWaitingForMessages = 4 * kMaxTensors;
+
+constexpr int kMostInBurst = 64;
+constexpr Duration kBurstGap = std::chrono::microseconds{5};  // without an answer
 
 /// Looks at the ring between two at the clock.
 constexpr int kLooks = 32;
@@ -63,7 +67,7 @@ bool ClientSession::receive_until(const std::function<bool()>& done, TimePoint d
       if (over_) return false;
       receiving_ = true;
     }
-    receive_some(done, deadline);
+    receive_some(done, deadline, callers_spin_);
     MutexLock lock(mutex_);
     receiving_ = false;
     if (waiters_ > 0 || for_own_thread_ > 0 || closing_) changed_.notify_all();
@@ -88,12 +92,13 @@ void ClientSession::run_own_thread() {
       if (receives) receiving_ = true;
     }
     if (receives) {
+      SpinTime spin;  // forgets: with many connections the threads that look for long would be many
       receive_some(
           [&] {
             MutexLock lock(mutex_);
             return closing_ || waiters_ > 0 || for_own_thread_ == 0 || next_deadline() < until;
           },
-          until);
+          until, spin);
       MutexLock lock(mutex_);
       receiving_ = false;
       changed_.notify_all();
@@ -127,27 +132,47 @@ void ClientSession::end_late_calls() {
 }
 
 /// Until `done`, the deadline or the end.
-void ClientSession::receive_some(const std::function<bool()>& done, TimePoint deadline) {
+void ClientSession::receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin) {
+  AnswerBurst burst;
+  int in_burst = 0;
   try {
     constexpr TimePoint kNot = TimePoint::max();
-    TimePoint idle_since = kNot;
+    TimePoint idle_since = kNot;  // or since it slept
+    TimePoint waits_since = kNot;
+    TimePoint last_look = kNot;
+    const Duration spin_time = spin.get();
     for (;;) {
       bool came = false;
-      for (int looks = 0; looks < kLooks && !came; ++looks) came = receive_ring();
+      for (int looks = 0; looks < kLooks && !came; ++looks) {
+        came = receive_ring();
+        if (!came) platform::cpu_relax();
+      }
       if (came) {
         if (!early_.empty() && !receive_socket()) {
           end(gone());
           return;
         }
+        if (waits_since != kNot) spin.waited(last_look - waits_since);
         if (done()) return;
         if (has_passed(deadline)) return;
-        idle_since = kNot;
+        idle_since = waits_since = kNot;
+        if (++in_burst == kMostInBurst) {
+          burst.end();
+          in_burst = 0;
+        }
         continue;
       }
       const TimePoint now = monotonic_clock().now();
       if (now >= deadline) return;
+      last_look = now;
       if (idle_since == kNot) idle_since = now;
-      if (rings_ != nullptr && now - idle_since < kSpinTime) {
+      if (waits_since == kNot) waits_since = now;
+      const bool looks_on = rings_ != nullptr && now - idle_since < spin_time;
+      if (!looks_on || now - idle_since >= kBurstGap) {
+        burst.end();
+        in_burst = 0;
+      }
+      if (looks_on) {
         if (now - idle_since >= kEagerTime) std::this_thread::yield();
         continue;
       }
@@ -167,6 +192,7 @@ void ClientSession::receive_some(const std::function<bool()>& done, TimePoint de
         end(gone());
         return;
       }
+      last_look = monotonic_clock().now();
       if (done()) return;
       idle_since = kNot;
     }

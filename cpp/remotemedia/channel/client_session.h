@@ -32,6 +32,7 @@
 #include "remotemedia/channel/outbox.h"
 #include "remotemedia/channel/peer_segments.h"
 #include "remotemedia/channel/session_rings.h"
+#include "remotemedia/channel/spin_time.h"
 #include "remotemedia/channel/tensor_sending.h"
 #include "remotemedia/memory/not_inherited.h"
 #include "remotemedia/platform/descriptor_channel.h"
@@ -63,7 +64,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   bool is_over() const noexcept override;
   TensorBuffer allocate(const Dims& shape, DataType dtype) override;
   using WorkerConnection::submit;
-  std::uint64_t submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver) override;
+  std::uint64_t submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting waiting) override;
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;
@@ -99,7 +100,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   std::exception_ptr gone() const;
 
   // client_calls.cpp
-  OutgoingTensor place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline);
+  OutgoingTensor place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline, Waiting waiting);
   MemoryBlock input_block(std::size_t bytes, TimePoint deadline);
   bool ask_for_segment(std::size_t bytes, TimePoint deadline);
   void wake_receiver_unless(bool all_went) noexcept;
@@ -107,7 +108,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   WorkerMessage ask(Question question, TimePoint deadline);
 
   // client_receiving.cpp
-  void receive_some(const std::function<bool()>& done, TimePoint deadline);
+  void receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin);
   bool receive_ring();
   void empty_ring();
   bool receive_socket();
@@ -156,6 +157,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   std::thread own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_);
 
   // Of whoever receives.
+  SpinTime callers_spin_;
   PeerSegments outputs_;
   RecordTensors assembled_;
   std::optional<ChunkedAnswer> chunked_;

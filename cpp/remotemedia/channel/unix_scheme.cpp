@@ -31,7 +31,7 @@ std::unique_ptr<WorkerListener> listen(const ServedWorker& worker, const std::st
 
 // Its own thread keeps the session alive; whoever holds the connection ends both.
 std::shared_ptr<WorkerConnection> connect(const std::string& endpoint, std::span<const std::byte, 16> client_id,
-                                          TimePoint deadline) {
+                                          const ConnectOptions& /*options*/, TimePoint deadline) {
   ClientId client{};
   std::ranges::copy(client_id, client.begin());
   std::shared_ptr<ClientSession> session = ClientSession::connect(endpoint, path_of(endpoint), client, deadline);

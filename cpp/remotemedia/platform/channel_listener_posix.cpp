@@ -4,47 +4,21 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "remotemedia/base/error.h"
-#include "remotemedia/base/hexadecimal.h"
 #include "remotemedia/platform/call_posix.h"
-#include "remotemedia/platform/machine.h"
-#include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/platform/os_error.h"
 #include "remotemedia/platform/unix_socket_posix.h"
 
 namespace remotemedia::platform {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr int kQueue = 128;
-constexpr Duration kPatience = 2s;  // with others who change the same folder
-
-/// Beside the address, and no longer than a short one.
-std::filesystem::path unfinished_address(const std::filesystem::path& path) {
-  std::array<std::byte, 4> random{};
-  random_bytes(random);
-  return path.parent_path() / std::string(".").append(hexadecimal(random));
-}
-
-/// Takes its name away unless it was told that the name is finished.
-struct Unfinished {
-  std::filesystem::path path;
-  bool finished = false;
-  ~Unfinished() {
-    if (!finished) unlink(path.c_str());
-  }
-};
-
 OwnedHandle spare_descriptor() noexcept {
   return OwnedHandle(uninterrupted([] { return open("/dev/null", O_RDONLY | O_CLOEXEC); }));
 }
@@ -52,38 +26,15 @@ OwnedHandle spare_descriptor() noexcept {
 }  // namespace
 
 ChannelListener::Impl::Impl(std::filesystem::path path)
-    : socket(channel_socket()), path_(std::move(path)), spare_(spare_descriptor()), owner_(process_id()) {
+    : socket(channel_socket()), path_(std::move(path)), address_(path_), spare_(spare_descriptor()) {
   const std::string what = "listen at " + path_.string();
   if (!spare_) throw_os_error("open", what);
-  unix_address(path_);  // too long a path fails here
-  const std::filesystem::path folder = path_.parent_path();
-  const FolderLock lock(folder, later(monotonic_clock().now(), kPatience));
-  if (!lock.locked()) throw_os_error("flock", what);
-  const Occupant occupant = occupant_of(path_);
-  if (occupant == Occupant::live_socket || occupant == Occupant::something_else) {
-    throw OsError("bind", EADDRINUSE, what);
-  }
-  Unfinished name{unfinished_address(path_)};
-  const sockaddr_un address = unix_address(name.path);
+  const sockaddr_un address = unix_address(address_.unfinished());
   if (bind(descriptor(socket), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    name.finished = true;  // it is not there, or not ours
     throw_os_error("bind", what);
   }
-  struct stat made {};
-  if (chmod(name.path.c_str(), S_IRUSR | S_IWUSR) != 0) throw_os_error("chmod", what);
-  if (lstat(name.path.c_str(), &made) != 0) throw_os_error("lstat", what);
   if (::listen(descriptor(socket), kQueue) != 0) throw_os_error("listen", what);
-  if (rename(name.path.c_str(), path_.c_str()) != 0) throw_os_error("rename", what);
-  name.finished = true;
-  device_ = made.st_dev;
-  inode_ = made.st_ino;
-}
-
-ChannelListener::Impl::~Impl() {
-  struct stat found {};
-  const bool ours =
-      process_id() == owner_ && lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
-  if (ours) unlink(path_.c_str());
+  address_.publish();
 }
 
 OwnedHandle ChannelListener::Impl::accept(TimePoint deadline) {

@@ -4,10 +4,9 @@
 
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 
+#include "remotemedia/platform/claimed_address.h"
 #include "remotemedia/platform/descriptor_channel.h"
 #include "remotemedia/platform/owned_handle.h"
 
@@ -18,7 +17,7 @@ struct ChannelListener::Impl {
   explicit Impl(std::filesystem::path path);
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
-  ~Impl();
+  ~Impl() = default;
 
   /// The socket of the next caller that is of this user; none when `deadline` passed first.
   OwnedHandle accept(TimePoint deadline);
@@ -29,10 +28,8 @@ struct ChannelListener::Impl {
   void turn_away(int error);
 
   std::filesystem::path path_;
+  ClaimedAddress address_;
   OwnedHandle spare_;  // let go to have a descriptor with which to turn a caller away
-  std::int64_t owner_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
 };
 
 }  // namespace remotemedia::platform

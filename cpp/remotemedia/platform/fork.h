@@ -4,11 +4,13 @@
 
 #pragma once
 
+#include "remotemedia/base/export.h"
+
 namespace remotemedia {
 
 /// Calls `before` in the forking thread, then `in_parent` or `in_child`, at every fork() from now on.
 ///
 /// Errors:  std::bad_alloc.
-void at_fork(void (*before)(), void (*in_parent)(), void (*in_child)());
+REMOTEMEDIA_API void at_fork(void (*before)(), void (*in_parent)(), void (*in_child)());
 
 }  // namespace remotemedia

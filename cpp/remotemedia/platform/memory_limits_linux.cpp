@@ -3,11 +3,13 @@
 #include "remotemedia/platform/memory_limits_linux.h"
 
 #include <algorithm>
+#include <charconv>
 #include <exception>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace remotemedia::platform {
@@ -17,20 +19,26 @@ using Bytes = std::optional<std::size_t>;
 
 Bytes least(Bytes one, Bytes other) { return one && other ? std::min(one, other) : (one ? one : other); }
 
-/// The number that a file is; nothing for "max".
-Bytes number_in(const std::filesystem::path& file) {
+/// The number that a text begins with, whatever the locale; nothing for "max".
+Bytes number_of(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   std::size_t number = 0;
-  return std::ifstream(file) >> number ? Bytes(number) : std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() ? Bytes(number) : std::nullopt;
 }
 
-/// The number after `word` at the beginning of a line.
+Bytes number_in(const std::filesystem::path& file) {
+  std::ifstream lines(file);
+  std::string line;
+  return std::getline(lines, line) ? number_of(line) : std::nullopt;
+}
+
+/// The number after `word` and a space or more at the beginning of a line.
 Bytes number_after(const std::filesystem::path& file, std::string_view word) {
   std::ifstream lines(file);
-  std::string first;
-  std::size_t number = 0;
   for (std::string line; std::getline(lines, line);) {
-    std::istringstream parts(line);
-    if (parts >> first >> number && first == word) return number;
+    if (!line.starts_with(word) || line.size() == word.size() || line[word.size()] != ' ') continue;
+    return number_of(std::string_view(line).substr(word.size()));
   }
   return std::nullopt;
 }

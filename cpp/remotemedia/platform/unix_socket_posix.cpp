@@ -9,14 +9,38 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <string>
 #include <system_error>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/base/hexadecimal.h"
 #include "remotemedia/platform/call_posix.h"
+#include "remotemedia/platform/machine.h"
 #include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::platform {
+namespace {
+
+constexpr std::size_t kClaimBytes = 3;  // of the name
+
+/// With the folder locked nobody is at one: whoever made it is dead.
+bool is_claim(const std::filesystem::directory_entry& entry) {
+  const std::string name = entry.path().filename().string();
+  return name.size() == 1 + 2 * kClaimBytes && name.starts_with('.') &&
+         name.find_first_not_of("0123456789abcdef", 1) == std::string::npos && entry.is_directory() &&
+         !entry.is_symlink();
+}
+
+/// Where there is no more in it than was made there.
+bool remove_claim(const std::filesystem::path& claim) noexcept {
+  const std::filesystem::path socket = claim / kClaimedSocket;
+  if (occupant_of(socket) == Occupant::dead_socket) unlink(socket.c_str());
+  return rmdir(claim.c_str()) == 0;
+}
+
+}  // namespace
 
 sockaddr_un unix_address(const std::filesystem::path& path) {
   sockaddr_un address{};
@@ -67,13 +91,23 @@ FolderLock::~FolderLock() {
   if (folder_) flock(descriptor(folder_), LOCK_UN);
 }
 
+std::filesystem::path claim_in(const std::filesystem::path& folder) {
+  std::array<std::byte, kClaimBytes> random{};
+  random_bytes(random);
+  return folder / std::string(".").append(hexadecimal(random));
+}
+
 std::size_t remove_dead_addresses(const std::filesystem::path& folder) noexcept {
   std::size_t removed = 0;
   try {
     const FolderLock lock(folder, TimePoint::min());
     if (!lock.locked()) return 0;
     for (const std::filesystem::directory_entry& entry : std::filesystem::directory_iterator(folder)) {
-      if (occupant_of(entry.path()) == Occupant::dead_socket && unlink(entry.path().c_str()) == 0) ++removed;
+      if (is_claim(entry)) {
+        removed += remove_claim(entry.path()) ? 1 : 0;
+      } else if (occupant_of(entry.path()) == Occupant::dead_socket && unlink(entry.path().c_str()) == 0) {
+        ++removed;
+      }
     }
   } catch (const std::exception&) {
     return removed;  // what could not be listed stays

@@ -37,6 +37,11 @@ PeerIdentity peer_of(int socket);
 enum class Occupant { nobody, dead_socket, live_socket, something_else };
 Occupant occupant_of(const std::filesystem::path& path) noexcept;
 
+/// A folder, not there yet, beside an address that somebody claims: with a name that tells what it is, no longer than
+/// that of a short address, and what is bound in it.
+std::filesystem::path claim_in(const std::filesystem::path& folder);
+inline constexpr const char* kClaimedSocket = "s";
+
 /// Of a folder: one process at a time looks who lives there and changes it, so that nobody takes away an address that
 /// has come to life meanwhile. The system unlocks it when its holder dies.
 class FolderLock {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "remotemedia/base/export.h"
 #include "remotemedia/base/mutex.h"
 
 namespace remotemedia::detail {
@@ -25,7 +26,7 @@ struct WaitNode {
   std::vector<const WaitNode*> waits_for;
 };
 
-class WaitGraph {
+class REMOTEMEDIA_API WaitGraph {
  public:
   static WaitGraph& process();
 

@@ -3,6 +3,7 @@
 // Calls as they come in, and as they end before the model has answered.
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "remotemedia/worker/worker_core.h"
@@ -10,6 +11,11 @@
 namespace remotemedia::detail {
 
 Caller::~Caller() = default;
+
+std::uint64_t new_client_id() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
 CallSource::~CallSource() = default;
 
 RequestPtr WorkerCore::submit(const std::shared_ptr<Caller>& caller, Call&& call) {
@@ -101,6 +107,9 @@ bool WorkerCore::end(const RequestPtr& request, Outcome outcome, TimePoint now) 
   if (request->over.exchange(true)) return false;
   ++answers_on_their_way_;
   statistics_.count_end(outcome, now - request->accepted_at);
+  if (outcome == Outcome::answered) {
+    statistics_.count_times(request->began_at - request->accepted_at, now - request->began_at);
+  }
   Requests& unanswered = unanswered_[request->caller->client_id()];
   unanswered.back()->unanswered_at = request->unanswered_at;
   unanswered[request->unanswered_at] = std::move(unanswered.back());

@@ -24,22 +24,53 @@ struct ModelWorkerClient::Impl {
                                 detail::ReceivedBy receiver, Arguments... arguments) {
     const TimePoint deadline = link.deadline_after(options.timeout);
     auto state = std::make_shared<State>(deadline, receiver, std::move(arguments)...);
-    link.with_connection(deadline, [&](const std::shared_ptr<detail::WorkerConnection>& connection) {
-      const detail::WorkerDescription& worker = connection->worker();
-      detail::check_inputs({worker.model_id, worker.signature, worker.max_batch_size}, inputs);
-      const std::uint64_t number =
-          connection->submit(inputs,
-                             {.inputs = {},
-                              .parameters = options.parameters,
-                              .session_id = options.session_id,
-                              .priority = options.priority,
-                              .deadline = deadline,
-                              .stream = stream,
-                              .on_answer = [state](detail::Answer&& answer) { state->answer(std::move(answer)); }},
-                             receiver);
-      state->sent(connection, number);
-    });
+    const Sending sending{options, deadline, stream, receiver, detail::Waiting::allowed};
+    link.with_connection(deadline, [&](const auto& connection) { send(connection, state, inputs, sending); });
     return state;
+  }
+
+  /// Null where it would have to wait.
+  template <class State, class... Arguments>
+  std::shared_ptr<State> try_submit(const TensorMap& inputs, const InferOptions& options, Arguments... arguments) {
+    const std::shared_ptr<detail::WorkerConnection> connection = link.newest();
+    if (connection->is_over()) return nullptr;
+    const TimePoint deadline = link.deadline_after(options.timeout);
+    constexpr auto kReceiver = detail::ReceivedBy::connection;
+    auto state = std::make_shared<State>(deadline, kReceiver, std::move(arguments)...);
+    try {
+      const Sending sending{options, deadline, false, kReceiver, detail::Waiting::refused};
+      return send(connection, state, inputs, sending) ? state : nullptr;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::worker_unavailable) throw;
+      return nullptr;
+    }
+  }
+
+  struct Sending {
+    const InferOptions& options;
+    TimePoint deadline;
+    bool stream;
+    detail::ReceivedBy receiver;
+    detail::Waiting waiting;
+  };
+
+  template <class State>
+  static bool send(const std::shared_ptr<detail::WorkerConnection>& connection, const std::shared_ptr<State>& state,
+                   const TensorMap& inputs, const Sending& sending) {
+    const detail::WorkerDescription& worker = connection->worker();
+    detail::check_inputs({worker.model_id, worker.signature, worker.max_batch_size}, inputs);
+    const std::uint64_t number =
+        connection->submit(inputs,
+                           {.inputs = {},
+                            .parameters = sending.options.parameters,
+                            .session_id = sending.options.session_id,
+                            .priority = sending.options.priority,
+                            .deadline = sending.deadline,
+                            .stream = sending.stream,
+                            .on_answer = [state](detail::Answer&& answer) { state->answer(std::move(answer)); }},
+                           sending.receiver, sending.waiting);
+    if (number != 0) state->sent(connection, number);
+    return number != 0;
   }
 
   template <class Action>
@@ -86,6 +117,12 @@ InferenceFuture ModelWorkerClient::infer_async(const TensorMap& inputs, const In
                                                std::function<void(TensorMap, std::exception_ptr)> done) {
   return InferenceFuture(
       impl_->submit<InferenceFuture::State>(inputs, options, false, detail::ReceivedBy::connection, std::move(done)));
+}
+
+std::optional<InferenceFuture> ModelWorkerClient::try_infer_async(
+    const TensorMap& inputs, const InferOptions& options, std::function<void(TensorMap, std::exception_ptr)> done) {
+  auto state = impl_->try_submit<InferenceFuture::State>(inputs, options, std::move(done));
+  return state != nullptr ? std::optional(InferenceFuture(std::move(state))) : std::nullopt;
 }
 
 InferenceStream ModelWorkerClient::infer_stream(const TensorMap& inputs, const InferOptions& options) {

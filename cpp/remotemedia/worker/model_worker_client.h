@@ -134,6 +134,11 @@ class REMOTEMEDIA_API ModelWorkerClient {
   InferenceFuture infer_async(const TensorMap& inputs, const InferOptions& options,
                               std::function<void(TensorMap, std::exception_ptr)> done);
 
+  /// The same where nothing has to be waited for: a connection is there, and memory that the worker reads. None, and
+  /// `done` is never called, where something has. For a thread that holds others up while it waits.
+  std::optional<InferenceFuture> try_infer_async(const TensorMap& inputs, const InferOptions& options,
+                                                 std::function<void(TensorMap, std::exception_ptr)> done);
+
   InferenceStream infer_stream(const TensorMap& inputs, const InferOptions& options = {});
 
   /// Writable memory that the worker can read: fill it in place, then infer() copies nothing. Heap where shared memory

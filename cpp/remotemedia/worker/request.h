@@ -21,6 +21,9 @@
 
 namespace remotemedia::detail {
 
+/// Numbers the clients of this process's workers, by whatever way they come.
+REMOTEMEDIA_API std::uint64_t new_client_id() noexcept;
+
 /// One client. Its sessions and limits are those of client_id, whatever connection it comes by.
 ///
 /// Threads:  all functions are called from any thread, without a lock of the worker.
@@ -115,6 +118,7 @@ struct Request {
   std::atomic<bool> over{false};
 
   Place place = Place::queued;
+  TimePoint began_at;             ///< When it was taken out of the queue.
   std::size_t unanswered_at = 0;  ///< Its place among its client's.
 
   // Of a stream:

@@ -183,6 +183,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, An
   ready_at = batch.ready_at;
   std::erase_if(batch.requests, [&](const RequestPtr& request) REMOTEMEDIA_REQUIRES(mutex_) {
     request->place = Request::Place::running;
+    request->began_at = now;
     if (request->call.deadline > now) return false;
     batch.rows -= request->rows;
     end_early(request, Outcome::expired, too_late(), expired);
@@ -193,7 +194,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, An
   if (batch.requests.empty()) return std::nullopt;
   begin_work(instance, batch.requests.size(), now);
   if (batch.requests.front()->call.stream) return open_stream(instance, batch.requests.front());
-  statistics_.count_run(batch.rows);
+  statistics_.count_run(batch.rows, now);
   return std::move(batch.requests);
 }
 
@@ -251,8 +252,9 @@ void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> reque
 
 void WorkerCore::run_alone(Instance& instance, const RequestPtr& request) {
   {
+    const TimePoint now = clock_.now();
     MutexLock lock(mutex_);
-    statistics_.count_run(request->rows);
+    statistics_.count_run(request->rows, now);
   }
   run_batch(instance, {&request, 1});
 }

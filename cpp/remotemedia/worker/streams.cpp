@@ -62,8 +62,9 @@ bool WorkerCore::resume(OpenStream& stream) {
     stream.inputs = joined_inputs(alone);
     stream.context = std::make_unique<InferenceContext>(describe(alone), allocator_for(alone));
     {
+      const TimePoint now = clock_.now();
       MutexLock lock(mutex_);
-      statistics_.count_run(stream.request->rows);
+      statistics_.count_run(stream.request->rows, now);
     }
     stream.answers = model_->infer_stream(stream.inputs, *stream.context);
     if (stream.answers == nullptr) throw Error(ErrorCode::inference_failed, "infer_stream returned null");

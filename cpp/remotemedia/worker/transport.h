@@ -17,6 +17,7 @@
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
 #include "remotemedia/worker/request.h"
+#include "remotemedia/worker/wire_access.h"
 #include "remotemedia/worker/worker_core.h"
 
 namespace remotemedia {
@@ -34,8 +35,14 @@ struct ConnectOptions {
   /// How often a call tries to connect anew after the first time, before it says worker_unavailable.
   unsigned max_retries = 3;
 
-  /// None: shared memory where both sides share machine and user.
+  /// None: shared memory where both sides share machine and user, also where the endpoint is of gRPC.
   std::optional<Transport> transport = std::nullopt;
+
+  /// Of the wire: whom it trusts, and what it shows a worker that asks for a certificate. None: it does not encrypt.
+  std::optional<TlsConfig> tls = std::nullopt;
+
+  /// What the worker wants to be told, if it does.
+  std::string token = {};
 
   /// Asked now and then by a thread that tries to connect, between its tries: true, and what it does is cancelled. For
   /// an interrupt. Must not throw.
@@ -55,7 +62,7 @@ struct ServedWorker {
 /// Where calls come in.
 ///
 /// Threads:  any.
-class WorkerListener {
+class REMOTEMEDIA_API WorkerListener {
  public:
   WorkerListener() = default;
   WorkerListener(const WorkerListener&) = delete;
@@ -96,11 +103,14 @@ enum class ReceivedBy : std::uint8_t {
   connection,  ///< A thread of the connection.
 };
 
+/// Whether a call may wait until it can be sent, for memory that the worker reads.
+enum class Waiting : std::uint8_t { allowed, refused };
+
 /// A session with one worker. Once it is over, it stays so.
 ///
 /// Threads:  any.
 /// Errors:   worker_unavailable once it is over, and in a forked child.
-class WorkerConnection {
+class REMOTEMEDIA_API WorkerConnection {
  public:
   WorkerConnection() = default;
   WorkerConnection(const WorkerConnection&) = delete;
@@ -120,11 +130,12 @@ class WorkerConnection {
   /// never when this throws, and then the worker did not get the call.
   std::uint64_t submit(Call call, ReceivedBy receiver) {
     const TensorMap inputs = std::move(call.inputs);
-    return submit(inputs, std::move(call), receiver);
+    return submit(inputs, std::move(call), receiver, Waiting::allowed);
   }
 
-  /// The same with inputs that stay the caller's; those of `call` are none.
-  virtual std::uint64_t submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver) = 0;
+  /// The same with inputs that stay the caller's; those of `call` are none. 0, and nothing is sent, where it would have
+  /// to wait and must not.
+  virtual std::uint64_t submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting waiting) = 0;
 
   /// Nothing, where the call has ended.
   virtual void cancel(std::uint64_t call) noexcept = 0;
@@ -153,9 +164,10 @@ struct EndpointScheme {
 
   /// Tries once.
   ///
-  /// Errors:  worker_unavailable if nobody is there; deadline_exceeded; protocol_error; rejected.
+  /// Errors:  worker_unavailable if nobody is there; deadline_exceeded; protocol_error; rejected;
+  ///          shared_memory_unavailable where options.transport asks for it and the worker has none for this client.
   std::shared_ptr<WorkerConnection> (*connect)(const std::string& endpoint, std::span<const std::byte, 16> client_id,
-                                               TimePoint deadline);
+                                               const ConnectOptions& options, TimePoint deadline);
 
   /// Where a worker listens that was not told.
   std::string (*default_endpoint)();

@@ -27,6 +27,8 @@ void check_config(const WorkerConfig& config) {
   require(config.session_idle > Duration{0}, "session_idle must be more than zero");
   require(config.max_connections >= 1, "max_connections must be at least 1");
   require(!config.output_lease || *config.output_lease > Duration{0}, "output_lease must be more than zero");
+  const std::optional<TlsConfig>& tls = config.access.tls;
+  require(!tls || (!tls->certificate.empty() && !tls->key.empty()), "tls must have a certificate and a key");
   require(config.spin >= Duration{0}, "spin must not be negative");
   require(config.drain_timeout >= Duration{0}, "drain_timeout must not be negative");
 }

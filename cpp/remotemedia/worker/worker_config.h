@@ -11,6 +11,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
+#include "remotemedia/worker/wire_access.h"
 
 namespace remotemedia {
 
@@ -43,6 +44,8 @@ struct WorkerConfig {
 
   Duration spin = std::chrono::microseconds{50};  ///< How long a thread looks for more before it sleeps.
   Duration drain_timeout = std::chrono::seconds{30};
+
+  WireAccess access = {};
 
   const Clock* clock = nullptr;  ///< For tests; nullptr: the machine's.
 };

@@ -121,6 +121,11 @@ bool WorkerCore::healthy() {
   return (state_ == WorkerState::ready || state_ == WorkerState::busy) && why_unhealthy(clock_.now()).empty();
 }
 
+WorkerCounts WorkerCore::counts() const {
+  MutexLock lock(mutex_);
+  return statistics_.counts();
+}
+
 WorkerInfo WorkerCore::status() const {
   MutexLock lock(mutex_);
   WorkerInfo info;

@@ -53,6 +53,7 @@ class REMOTEMEDIA_API WorkerCore {
 
   const std::string& model_id() const noexcept { return model_id_; }
   std::string device() const { return model_->device(); }
+  std::size_t memory_usage() const { return model_->memory_usage(); }
   const ModelSignature& signature() const noexcept { return signature_; }
   const WorkerConfig& config() const noexcept { return config_; }
 
@@ -92,6 +93,7 @@ class REMOTEMEDIA_API WorkerCore {
   void stop();
 
   WorkerInfo status() const;
+  WorkerCounts counts() const;
 
   /// The model's last answer, unless it hangs or the worker does not run.
   bool healthy();

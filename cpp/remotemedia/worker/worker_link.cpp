@@ -35,7 +35,7 @@ std::uint64_t seed_from(std::span<const std::byte, 16> client_id) {
 WorkerLink::WorkerLink(const EndpointScheme& scheme, std::string endpoint, const ConnectOptions& options,
                        const Clock& clock)
     : scheme_(scheme), endpoint_(std::move(endpoint)), options_(options), clock_(clock), made_in_(fork_generation()) {
-  if (options_.transport && *options_.transport != scheme_.transport) {
+  if (options_.transport == Transport::grpc && scheme_.transport == Transport::shared_memory) {
     throw Error(ErrorCode::invalid_argument, "asked for the transport " + std::string(to_string(*options_.transport)) +
                                                  ", but '" + endpoint_ + "' is reached by " +
                                                  std::string(to_string(scheme_.transport)));
@@ -114,7 +114,7 @@ std::shared_ptr<WorkerConnection> WorkerLink::connect(TimePoint deadline, Tries 
 // Null where nobody is there, with what was in the way.
 std::shared_ptr<WorkerConnection> WorkerLink::try_once(TimePoint deadline, std::string& cause) const {
   try {
-    return scheme_.connect(endpoint_, client_id_, deadline);
+    return scheme_.connect(endpoint_, client_id_, options_, deadline);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::worker_unavailable && error.code() != ErrorCode::deadline_exceeded) throw;
     cause = error.what();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
@@ -22,14 +23,39 @@ enum class Outcome : std::uint8_t {
   unfinished,  ///< The worker ended first.
 };
 
+struct CountedTime {
+  std::uint64_t count = 0;
+  Duration time{0};
+
+  void add(Duration one) noexcept {
+    ++count;
+    time += one;
+  }
+};
+
+/// What has happened since the worker began.
+struct WorkerCounts {
+  std::uint64_t rows = 0;  ///< Of all runs of the model.
+  std::uint64_t runs = 0;
+  std::optional<TimePoint> last_run_at;
+  CountedTime answered;      ///< From acceptance to answer.
+  CountedTime not_answered;  ///< Those that failed, however, or were cancelled or too late.
+  CountedTime queued;        ///< Of those that were answered: until the model began,
+  CountedTime computed;      ///< and from then on.
+};
+
 /// Threads:  one at a time.
 class REMOTEMEDIA_API WorkerStatistics {
  public:
   void count_end(Outcome outcome, Duration latency) noexcept;
   void count_rejection() noexcept { ++rejected_; }
-  void count_run(std::int64_t rows) noexcept;
+  void count_run(std::int64_t rows, TimePoint now) noexcept;
+
+  /// Of a request that was answered.
+  void count_times(Duration queued, Duration computed) noexcept;
 
   void write_to(WorkerInfo& info) const;
+  const WorkerCounts& counts() const noexcept { return counts_; }
 
  private:
   std::uint64_t ended_ = 0;
@@ -37,8 +63,7 @@ class REMOTEMEDIA_API WorkerStatistics {
   std::uint64_t cancelled_ = 0;
   std::uint64_t expired_ = 0;
   std::uint64_t rejected_ = 0;
-  std::uint64_t runs_ = 0;
-  std::uint64_t rows_ = 0;
+  WorkerCounts counts_;
   LatencyHistogram latencies_;
 };
 

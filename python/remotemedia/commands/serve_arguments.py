@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from remotemedia.commands import log_output
+from remotemedia.commands import log_output, wire_access
 from remotemedia.commands.command_parser import Run, add_command
 from remotemedia.commands.named_values import named_value
 from remotemedia.worker.worker_config import WorkerConfig
@@ -54,8 +54,9 @@ def add_parser(commands: Any, run: Run) -> None:
     both.add_argument(
         "--endpoint",
         action="append",
-        metavar="unix:PATH",
-        help="where to serve it; may be given several times; a private one unless given",
+        metavar="ENDPOINT",
+        help="where to serve it: unix:PATH, grpc://HOST:PORT or grpc+unix:PATH; may be given several times; "
+        "a private one unless given",
     )
     both.add_argument("--max-batch-size", type=int, metavar="N", help="rows that run together (default: 8)")
     both.add_argument(
@@ -85,6 +86,10 @@ def add_parser(commands: Any, run: Run) -> None:
     both.add_argument("--log-format", choices=log_output.FORMATS, help="(default: text)")
     both.add_argument("--log-level", choices=log_output.LEVELS, help="(default: info)")
     both.add_argument("--systemd-notify", action="store_true", help="tell systemd, at $NOTIFY_SOCKET, when it is ready")
+    wire_access.add_to(
+        parser, "who may call at grpc:// endpoints", ca_help="serve only clients with a certificate of it"
+    )
+    parser.add_argument("--insecure", action="store_true", help="listen beyond this machine without TLS or a token")
     loader = parser.add_argument_group("of a loader")
     loader.add_argument(
         "--arg",
@@ -129,7 +134,16 @@ _LIMITS_OF_A_LOADER = {
     "session_idle": "session_idle_seconds",
 }
 _OF_A_FILE = ("backend", "option", "device")
-_OF_BOTH = ("model_id", "endpoint", *_LIMITS, "log_format", "log_level", "systemd_notify")
+_OF_BOTH = (
+    "model_id",
+    "endpoint",
+    *_LIMITS,
+    *wire_access.NAMES,
+    "insecure",
+    "log_format",
+    "log_level",
+    "systemd_notify",
+)
 
 
 def worker_config(arguments: argparse.Namespace) -> WorkerConfig:
@@ -139,7 +153,12 @@ def worker_config(arguments: argparse.Namespace) -> WorkerConfig:
         InvalidArgument: One makes no sense.
     """
     limits = {field: getattr(arguments, name) for name, field in {**_LIMITS, **_LIMITS_OF_A_LOADER}.items()}
-    return WorkerConfig(**{field: value for field, value in limits.items() if value is not None})
+    return WorkerConfig(
+        tls=wire_access.tls_of(arguments),
+        token=wire_access.token_of(arguments),
+        insecure=arguments.insecure,
+        **{field: value for field, value in limits.items() if value is not None},
+    )
 
 
 def of_a_file(arguments: argparse.Namespace) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import math
 
+from remotemedia.commands import wire_access
 from remotemedia.commands.command_error import CommandError, ExitCode, first_line, named
 from remotemedia.core.errors import InvalidArgument, RemoteMediaError, WorkerUnavailable
 from remotemedia.worker.model_worker_client import ModelWorkerClient
@@ -13,7 +14,11 @@ from remotemedia.worker.model_worker_client import ModelWorkerClient
 
 def add_endpoint(parser: argparse.ArgumentParser) -> None:
     """Where the worker is."""
-    parser.add_argument("endpoint", metavar="ENDPOINT", help="where the worker serves, unix:PATH")
+    parser.add_argument(
+        "endpoint",
+        metavar="ENDPOINT",
+        help="where the worker serves: unix:PATH, grpc://HOST:PORT[#MODEL] or grpc+unix:PATH[#MODEL]",
+    )
     parser.add_argument(
         "--connect-timeout",
         type=seconds,
@@ -21,6 +26,13 @@ def add_endpoint(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for a worker there (default: 1)",
     )
+    parser.add_argument(
+        "--transport",
+        choices=("auto", "shared_memory", "grpc"),
+        default="auto",
+        help="auto takes shared memory where both sides share machine and user (default: auto)",
+    )
+    wire_access.add_to(parser, "at grpc:// endpoints that want it", ca_help="whom to trust")
 
 
 def connect(arguments: argparse.Namespace) -> ModelWorkerClient:
@@ -30,7 +42,13 @@ def connect(arguments: argparse.Namespace) -> ModelWorkerClient:
         CommandError: There is none, or it refuses.
     """
     try:
-        return ModelWorkerClient.connect(arguments.endpoint, timeout=arguments.connect_timeout)
+        return ModelWorkerClient.connect(
+            arguments.endpoint,
+            timeout=arguments.connect_timeout,
+            transport=arguments.transport,
+            tls=wire_access.tls_of(arguments),
+            token=wire_access.token_of(arguments),
+        )
     except InvalidArgument as error:
         raise CommandError(ExitCode.WRONG_ARGUMENTS, first_line(error)) from error
     except (WorkerUnavailable, OSError) as error:

@@ -14,6 +14,7 @@ from remotemedia._core import ModelSignature, TensorBuffer, WorkerInfo
 from remotemedia.core import arguments as check
 from remotemedia.core.array_like import ArrayLike
 from remotemedia.core.errors import InvalidArgument
+from remotemedia.worker.tls_config import TlsConfig
 
 Transport: TypeAlias = Literal["auto", "shared_memory", "grpc"]
 Settle: TypeAlias = Callable[[Any, BaseException | None], object]
@@ -31,7 +32,13 @@ class ModelWorkerClient:
 
     @staticmethod
     def connect(
-        endpoint: str, *, timeout: float = 5.0, max_retries: int = 3, transport: Transport = "auto"
+        endpoint: str,
+        *,
+        timeout: float = 5.0,
+        max_retries: int = 3,
+        transport: Transport = "auto",
+        tls: TlsConfig | None = None,
+        token: str | None = None,
     ) -> ModelWorkerClient:
         """Waits for a worker at `endpoint`.
 
@@ -39,18 +46,37 @@ class ModelWorkerClient:
             endpoint: As the worker's start() returned it.
             timeout: Seconds; also how long a call without a timeout of its own waits for a new connection.
             max_retries: How often a call tries to connect anew after the first time.
-            transport: "auto" takes shared memory where both sides share machine and user.
+            transport: "auto" takes shared memory where both sides share machine and user, and gRPC otherwise;
+                "shared_memory" and "grpc" take nothing else.
+            tls: For a worker beyond a grpc:// endpoint that encrypts: whom it trusts, and what it shows.
+            token: What such a worker wants to be told, if it does.
 
         Raises:
             WorkerUnavailable: There is none within the timeout.
-            InvalidArgument: An endpoint of no known scheme, or one that this transport does not speak.
+            InvalidArgument: An endpoint of no known scheme, one that this transport does not speak, or no token or a
+                wrong one where the worker wants one.
+            SharedMemoryUnavailable: The transport is "shared_memory", and the worker of a grpc:// endpoint is on
+                another machine or of another user.
         """
         check.text("endpoint", endpoint)
         check.not_negative_seconds("timeout", timeout)
         check.size("max_retries", max_retries)
         if transport not in ("auto", "shared_memory", "grpc"):
             raise InvalidArgument(f"transport {transport!r} is unknown: it is 'auto', 'shared_memory' or 'grpc'")
-        return ModelWorkerClient(_core.ModelWorkerClient.connect(endpoint, timeout, min(max_retries, 1000), transport))
+        if tls is not None and not isinstance(tls, TlsConfig):
+            raise TypeError(f"tls must be a TlsConfig or None, not {type(tls).__name__}")
+        if token is not None and not check.text("token", token):
+            raise InvalidArgument("token must not be empty: None is none")
+        return ModelWorkerClient(
+            _core.ModelWorkerClient.connect(
+                endpoint,
+                timeout,
+                min(max_retries, 1000),
+                transport,
+                None if tls is None else tls._made(),
+                token or "",
+            )
+        )
 
     def infer(
         self,

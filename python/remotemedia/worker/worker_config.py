@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a worker runs its model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from remotemedia import _core
 from remotemedia.core import arguments as check
 from remotemedia.core import errors
+from remotemedia.worker.tls_config import TlsConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,9 @@ class WorkerConfig:
             later its connection ends, and the views that it has stay. None is as long as it likes, within its quota.
         spin_us: How long a thread looks for more before it sleeps.
         drain_timeout_seconds: After which drain() gives up what still waits.
+        tls: For the endpoints of the wire (grpc://): a certificate and its key.
+        token: Likewise: what a call has to bring as "authorization: Bearer TOKEN".
+        insecure: Likewise: listens beyond loopback without any of both.
 
     Raises:
         TypeError: A limit has the wrong type.
@@ -51,6 +55,9 @@ class WorkerConfig:
     output_lease_seconds: float | None = None
     spin_us: int = 50
     drain_timeout_seconds: float = 30.0
+    tls: TlsConfig | None = None
+    token: str | None = field(default=None, repr=False)
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "instances", "max_queue", "max_concurrent_requests"):
@@ -69,6 +76,18 @@ class WorkerConfig:
         lease = self.output_lease_seconds
         if lease is not None and check.not_negative_seconds("output_lease_seconds", lease) == 0:
             raise errors.InvalidArgument("output_lease_seconds must be more than zero")
+        self._check_access()
+
+    def _check_access(self) -> None:
+        if self.tls is not None:
+            if not isinstance(self.tls, TlsConfig):
+                raise TypeError(f"tls must be a TlsConfig or None, not {type(self.tls).__name__}")
+            if self.tls.certificate is None or self.tls.key is None:
+                raise errors.InvalidArgument("tls of a worker must have a certificate and a key")
+        if self.token is not None and not check.text("token", self.token):
+            raise errors.InvalidArgument("token must not be empty: None is none")
+        if not isinstance(self.insecure, bool):
+            raise TypeError(f"insecure must be a bool, not {type(self.insecure).__name__}")
 
     def _made(self) -> _core.WorkerConfig:
         return _core.make_worker_config(
@@ -86,4 +105,9 @@ class WorkerConfig:
             output_lease_seconds=self.output_lease_seconds,
             spin_us=self.spin_us,
             drain_timeout_seconds=self.drain_timeout_seconds,
+            access=_core.make_wire_access(
+                tls=None if self.tls is None else self.tls._made(),
+                token=self.token or "",
+                insecure=self.insecure,
+            ),
         )

@@ -8,8 +8,6 @@
 #include <string>
 #include <utility>
 
-#include "../errors.h"
-#include "../gil_object.h"
 #include "../seconds.h"
 #include "../tensor/data_type.h"
 #include "../tensor/py_tensor.h"
@@ -99,24 +97,6 @@ PyCall call_of(const ModelSignature& signature, nb::handle inputs, nb::handle na
 nb::object answer_object(const TensorMap& outputs, bool one_output) {
   if (one_output && outputs.size() == 1) return tensor_object(outputs.begin()->second);
   return dict_of(outputs);
-}
-
-std::function<void(TensorMap, std::exception_ptr)> any_thread_answer(nb::object done, bool one_output) {
-  auto shared = std::make_shared<GilObject>(std::move(done));
-  return [shared, one_output](const TensorMap& outputs, const std::exception_ptr& error) {
-    const AnyThreadGil gil;
-    if (!gil) return;
-    try {
-      if (error != nullptr) {
-        shared->get()(nb::none(), exception_object(error));
-      } else {
-        shared->get()(answer_object(outputs, one_output), nb::none());
-      }
-    } catch (nb::python_error& raised) {
-      drop(raised, shared->get());
-    }
-    shared->reset();
-  };
 }
 
 }  // namespace remotemedia::python

@@ -6,10 +6,6 @@
 
 #include <nanobind/nanobind.h>
 
-#include <exception>
-#include <functional>
-#include <memory>
-
 #include "remotemedia/worker/model_signature.h"
 #include "remotemedia/worker/model_worker_client.h"
 
@@ -30,8 +26,5 @@ PyCall call_of(const ModelSignature& signature, nanobind::handle inputs, nanobin
 
 /// A TensorBuffer, or a dict of them. With the GIL.
 nanobind::object answer_object(const TensorMap& outputs, bool one_output);
-
-/// Calls done(outputs, None) or done(None, error), from any thread; not once the interpreter goes.
-std::function<void(TensorMap, std::exception_ptr)> any_thread_answer(nanobind::object done, bool one_output);
 
 }  // namespace remotemedia::python

@@ -48,6 +48,7 @@ class PyWorker {
       left_alone(std::move(worker_));
       return;
     }
+    const nb::error_scope of_whoever_lets_go;  // the model's close() is called
     exit_place_.reset();
     const NoGil others_go_on;
     worker_.reset();

@@ -23,6 +23,7 @@
 #include "../tensor/data_type.h"
 #include "../tensor/py_tensor.h"
 #include "calls.h"
+#include "deliveries.h"
 #include "left_alone.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/memory/fork_generation.h"
@@ -49,6 +50,7 @@ class PyClient {
       left_alone(std::move(client_));
       return;
     }
+    const nb::error_scope of_whoever_lets_go;  // what waits is answered
     exit_place_.reset();
     const NoGil others_go_on;
     client_.reset();
@@ -64,9 +66,12 @@ class PyClient {
     return client_;
   }
 
+  const std::shared_ptr<Deliveries>& deliveries() const noexcept { return deliveries_; }
+
  private:
   std::uint64_t born_ = fork_generation();
   std::shared_ptr<ModelWorkerClient> client_;
+  std::shared_ptr<Deliveries> deliveries_ = std::make_shared<Deliveries>();
   std::optional<ExitPlace> exit_place_;
 };
 
@@ -96,6 +101,7 @@ class PyStream {
   PyStream& operator=(PyStream&&) = delete;
   ~PyStream() {
     if (stream_ == nullptr) return;
+    const nb::error_scope of_whoever_lets_go;
     const NoGil others_go_on;
     stream_.reset();
   }
@@ -162,6 +168,14 @@ bool given_up() {
   return gil && (is_left_over() || PyErr_CheckSignals() != 0);
 }
 
+/// In less time than another thread takes to get the GIL.
+bool is_quickly_copied(const TensorMap& inputs) {
+  constexpr std::size_t kMostBytes = std::size_t{64} * 1024;
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : inputs) bytes += tensor.nbytes();
+  return bytes <= kMostBytes;
+}
+
 /// What `call` gives without the GIL; what a signal handler raised meanwhile goes before errors.
 template <class Call>
 auto without_gil(const Call& call) {
@@ -175,8 +189,10 @@ auto without_gil(const Call& call) {
 }
 
 std::unique_ptr<PyClient> connect(const std::string& endpoint, double timeout, unsigned max_retries,
-                                  const std::string& transport) {
+                                  const std::string& transport, const TlsConfig* tls, const std::string& token) {
   ConnectOptions options;
+  if (tls != nullptr) options.tls = *tls;
+  options.token = token;
   options.timeout = duration_of("timeout", timeout);
   options.max_retries = max_retries;
   if (transport == "shared_memory") options.transport = Transport::shared_memory;
@@ -198,7 +214,10 @@ PyPendingCall submit(const PyClient& self, nb::object done, nb::handle inputs, n
                      nb::handle session_id, nb::handle priority, nb::handle timeout) {
   const auto client = self.get();
   const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout);
-  auto answer = any_thread_answer(std::move(done), call.one_output);
+  auto answer = self.deliveries()->to(std::move(done), call.one_output);
+  if (is_quickly_copied(call.inputs)) {
+    if (auto sent = client->try_infer_async(call.inputs, call.options, answer)) return PyPendingCall(std::move(*sent));
+  }
   return without_gil([&] { return PyPendingCall(client->infer_async(call.inputs, call.options, std::move(answer))); });
 }
 
@@ -261,7 +280,8 @@ void bind_model_worker_client(nb::module_& m) {
           nb::sig("def __exit__(self, *error: object) -> None"));
 
   nb::class_<PyClient>(m, "ModelWorkerClient", nb::is_weak_referenceable())
-      .def_static("connect", &connect, "endpoint"_a, "timeout"_a, "max_retries"_a, "transport"_a)
+      .def_static("connect", &connect, "endpoint"_a, "timeout"_a, "max_retries"_a, "transport"_a, "tls"_a.none(),
+                  "token"_a)
       .def("infer", &infer, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(), "priority"_a,
            "timeout"_a.none(), nb::sig(infer_signature.c_str()))
       .def("submit", &submit, "done"_a, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),

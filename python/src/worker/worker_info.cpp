@@ -28,8 +28,8 @@ WorkerConfig make_config(std::int64_t max_batch_size, std::int64_t batch_delay_u
                          std::size_t max_queue, std::size_t max_concurrent_requests, std::size_t concurrent_streams,
                          std::size_t stream_window, double watchdog_seconds, double session_idle_seconds,
                          std::optional<std::size_t> memory_quota_bytes, std::size_t max_connections,
-                         std::optional<double> output_lease_seconds, std::int64_t spin_us,
-                         double drain_timeout_seconds) {
+                         std::optional<double> output_lease_seconds, std::int64_t spin_us, double drain_timeout_seconds,
+                         const WireAccess& access) {
   WorkerConfig config;
   config.max_batch_size = max_batch_size;
   config.batch_delay = std::chrono::microseconds{batch_delay_us};
@@ -45,7 +45,14 @@ WorkerConfig make_config(std::int64_t max_batch_size, std::int64_t batch_delay_u
   if (output_lease_seconds) config.output_lease = duration_of("output_lease_seconds", *output_lease_seconds);
   config.spin = std::chrono::microseconds{spin_us};
   config.drain_timeout = duration_of("drain_timeout_seconds", drain_timeout_seconds);
+  config.access = access;
   return config;
+}
+
+WireAccess make_access(const TlsConfig* tls, const std::string& token, bool insecure) {
+  WireAccess access{.token = token, .insecure = insecure};
+  if (tls != nullptr) access.tls = *tls;
+  return access;
 }
 
 }  // namespace
@@ -55,7 +62,16 @@ void bind_worker_info(nb::module_& m) {
   m.def("make_worker_config", &make_config, nb::kw_only(), "max_batch_size"_a, "batch_delay_us"_a, "instances"_a,
         "max_queue"_a, "max_concurrent_requests"_a, "concurrent_streams"_a, "stream_window"_a, "watchdog_seconds"_a,
         "session_idle_seconds"_a, "memory_quota_bytes"_a.none(), "max_connections"_a, "output_lease_seconds"_a.none(),
-        "spin_us"_a, "drain_timeout_seconds"_a);
+        "spin_us"_a, "drain_timeout_seconds"_a, "access"_a);
+  nb::class_<TlsConfig>(m, "TlsFiles", "See remotemedia.TlsConfig; empty is none.")
+      .def(
+          "__init__",
+          [](TlsConfig* self, std::string certificate, std::string key, std::string ca) {
+            new (self) TlsConfig{std::move(certificate), std::move(key), std::move(ca)};
+          },
+          "certificate"_a, "key"_a, "ca"_a);
+  nb::class_<WireAccess>(m, "WireAccess", "Who may call a worker at the endpoints of the wire.");
+  m.def("make_wire_access", &make_access, nb::kw_only(), "tls"_a.none(), "token"_a, "insecure"_a);
 
   nb::class_<WorkerInfo>(m, "WorkerInfo", "A worker at one moment, as it tells itself.")
       .def_ro("worker_id", &WorkerInfo::worker_id)

@@ -48,7 +48,7 @@ class RawWorker {
   std::shared_ptr<detail::WorkerConnection> connect() const {
     std::array<std::byte, 16> id{};
     id.fill(std::byte{1});
-    return detail::unix_scheme().connect("unix:" + (folder_ / "worker").string(), id, soon());
+    return detail::unix_scheme().connect("unix:" + (folder_ / "worker").string(), id, {}, soon());
   }
 
  private:

@@ -31,7 +31,7 @@ TEST(ManySessionsTest, ManyClientsAreServedAtOnce) {
     std::array<std::byte, 16> id{};
     id.fill(std::byte{1});
     id[0] = static_cast<std::byte>(i % 256);
-    const auto client = detail::unix_scheme().connect(served.endpoint(), id, testing::soon());
+    const auto client = detail::unix_scheme().connect(served.endpoint(), id, {}, testing::soon());
     for (int call = 0; call < 100; ++call) {
       const std::int64_t size = call % 3 == 0 ? 3000 : 20;
       const auto value = static_cast<float>(1000 * i + static_cast<std::size_t>(call));

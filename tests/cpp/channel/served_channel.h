@@ -105,7 +105,8 @@ class ServedChannel {
   std::shared_ptr<detail::WorkerConnection> connect(std::byte id = std::byte{1}) const {
     std::array<std::byte, 16> client{};
     client.fill(id);
-    return detail::unix_scheme().connect(endpoint(), client, later(monotonic_clock().now(), std::chrono::seconds{60}));
+    return detail::unix_scheme().connect(endpoint(), client, {},
+                                         later(monotonic_clock().now(), std::chrono::seconds{60}));
   }
 
  private:

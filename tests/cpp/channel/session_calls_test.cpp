@@ -58,6 +58,26 @@ Answer call(detail::WorkerConnection& connection, Call call) {
   return inbox.wait_for();
 }
 
+TEST(SessionCallsTest, ACallThatMayNotWaitIsNotSentWhereMemoryHasToBeAskedFor) {
+  ServedChannel served(std::make_shared<testing::Doubler>());
+  const auto client = served.connect();
+  Inbox inbox;
+  const auto send = [&](const TensorBuffer& x) {
+    Call call;
+    call.on_answer = inbox.on_answer();
+    return client->submit({{"x", x}}, std::move(call), ReceivedBy::connection, detail::Waiting::refused);
+  };
+  const TensorBuffer large = testing::filled(TensorBuffer::allocate({1'000'000}, DataType::float32), 3);
+  EXPECT_EQ(send(large), 0U);
+  EXPECT_NE(send(testing::filled(TensorBuffer::allocate({2}, DataType::float32), 3)), 0U);
+  inbox.wait_for(0);
+  EXPECT_EQ(testing::infer(*client, {{"x", large}}).error, nullptr);
+  EXPECT_NE(send(large), 0U) << "there is memory now";
+  inbox.wait_for(1);
+  EXPECT_EQ(inbox.count(), 2U);
+  EXPECT_EQ(client->status(testing::soon()).total_requests, 3U);
+}
+
 TEST(SessionCallsTest, WhatACallSaysBesideItsTensorsArrives) {
   Parameters seen;
   std::string session;

@@ -46,7 +46,7 @@ KillAt::Moment moment_of(const std::string& word) {
 std::shared_ptr<detail::WorkerConnection> connected(const std::string& endpoint) {
   std::array<std::byte, 16> id{};
   id.fill(std::byte{7});
-  return detail::unix_scheme().connect(endpoint, id, testing::soon());
+  return detail::unix_scheme().connect(endpoint, id, {}, testing::soon());
 }
 
 TensorBuffer row(std::int64_t size, float value) {

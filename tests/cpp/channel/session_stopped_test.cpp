@@ -44,7 +44,7 @@ constexpr const char* kKinds[]{"queued", "running", "streaming", "holding output
 std::shared_ptr<detail::WorkerConnection> connected(const std::string& endpoint) {
   std::array<std::byte, 16> id{};
   id.fill(std::byte{7});
-  return detail::unix_scheme().connect(endpoint, id, testing::soon());
+  return detail::unix_scheme().connect(endpoint, id, {}, testing::soon());
 }
 
 TensorBuffer row(float value, std::int64_t rows = 0) {
@@ -115,13 +115,15 @@ const PeerRole kClient("client that may stand still", [](const std::vector<std::
   return 0;
 });
 
-/// What others may have to wait while somebody stands still: what they wait otherwise, on this machine, in this minute,
-/// and a little.
-Duration permitted(Duration without_fault) {
-  return std::max<Duration>(std::chrono::milliseconds{50}, 10 * without_fault);
+/// Who holds others up does so each time; a machine that gives its processors to somebody else does not.
+bool never_held_up(testing::GoodTraffic& good) {
+  constexpr int kCalls = 500;
+  constexpr int kAttempts = 10;
+  for (int i = 0; i < kAttempts; ++i) {
+    if (good.longest_gap(kCalls) <= std::chrono::milliseconds{50}) return true;
+  }
+  return false;
 }
-
-constexpr int kCalls = 500;
 
 TEST(StoppedClientTest, HoldsNobodyUpAndGoesOnWhereItWas) {
   testing::EventCount running;
@@ -142,18 +144,17 @@ TEST(StoppedClientTest, HoldsNobodyUpAndGoesOnWhereItWas) {
   const SessionResources held = SessionResources::settled();
   for (const std::string kind : kKinds) {
     const ::testing::ScopedTrace trace(__FILE__, __LINE__, kind);
-    const Duration without_fault = good.longest_gap(kCalls);
     {
       Program client({testing::this_program(), "--role", "client that may stand still", served.endpoint(), kind});
       EXPECT_EQ(client.hear(), "begun");
       const int gated = kind == "queued" ? 2 : kind == "running" ? 1 : 0;
       if (gated > 0) running.wait_for(opened + 1);
       client.stop();
-      EXPECT_LE(good.longest_gap(kCalls), permitted(without_fault));
+      EXPECT_TRUE(never_held_up(good));
       for (int i = 0; i < gated; ++i) gates.add();
       opened += gated;
       running.wait_for(opened);
-      EXPECT_LE(good.longest_gap(kCalls), permitted(without_fault)) << "it is answered";
+      EXPECT_TRUE(never_held_up(good)) << "it is answered";
       client.go_on();
       EXPECT_EQ(client.ask("end"), "right");
       client.stop();  // and ends while it stands still
@@ -205,7 +206,6 @@ TEST_F(StoppedWorkerTest, HoldsNobodyElsesCallsUpAndGoesOnWhereItWas) {
   testing::GoodTraffic good(other);
   for (const std::string kind : kKinds) {
     const ::testing::ScopedTrace trace(__FILE__, __LINE__, kind);
-    const Duration without_fault = good.longest_gap(kCalls);
     const auto program = worker();
     const auto client = connected(endpoint());
     CallsOfAKind calls(*client, kind);
@@ -213,7 +213,7 @@ TEST_F(StoppedWorkerTest, HoldsNobodyElsesCallsUpAndGoesOnWhereItWas) {
       EXPECT_EQ(program->hear(), "running " + std::to_string(kSize));
     }
     program->stop();
-    EXPECT_LE(good.longest_gap(kCalls), permitted(without_fault));
+    EXPECT_TRUE(never_held_up(good));
     EXPECT_EQ(
         testing::code_thrown([&] { client->status(later(monotonic_clock().now(), std::chrono::milliseconds{20})); }),
         ErrorCode::deadline_exceeded);

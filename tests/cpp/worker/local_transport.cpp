@@ -39,7 +39,7 @@ std::unique_ptr<detail::WorkerListener> listen(const detail::ServedWorker& worke
 }
 
 std::shared_ptr<detail::WorkerConnection> connect(const std::string& endpoint, std::span<const std::byte, 16> client_id,
-                                                  TimePoint) {
+                                                  const ConnectOptions& /*options*/, TimePoint) {
   return LocalTransport::instance().connect(endpoint, client_id);
 }
 
@@ -68,7 +68,8 @@ TensorBuffer LocalConnection::allocate(const Dims& shape, DataType dtype) {
   return TensorBuffer::allocate(shape, dtype);
 }
 
-std::uint64_t LocalConnection::submit(const TensorMap& inputs, detail::Call&& call, detail::ReceivedBy) {
+std::uint64_t LocalConnection::submit(const TensorMap& inputs, detail::Call&& call, detail::ReceivedBy,
+                                      detail::Waiting) {
   if (LocalTransport::instance().takes_call_away()) break_off();
   check_open();
   std::uint64_t number = 0;

@@ -30,7 +30,8 @@ class LocalConnection final : public detail::WorkerConnection, public std::enabl
   bool is_over() const noexcept override;
   TensorBuffer allocate(const Dims& shape, DataType dtype) override;
   using WorkerConnection::submit;
-  std::uint64_t submit(const TensorMap& inputs, detail::Call&& call, detail::ReceivedBy receiver) override;
+  std::uint64_t submit(const TensorMap& inputs, detail::Call&& call, detail::ReceivedBy receiver,
+                       detail::Waiting waiting) override;
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;

@@ -94,6 +94,23 @@ TEST_F(ModelWorkerClientTest, DoneIsCalledOnceWithOutputsOrAnError) {
   EXPECT_EQ(answer.times.count(), 1);
 }
 
+TEST_F(ModelWorkerClientTest, ACallThatMustNotWaitIsMadeOnlyWhereAWorkerIsConnected) {
+  start();
+  ModelWorkerClient client = connect();
+  Given answer;
+  EXPECT_TRUE(client.try_infer_async(inputs({3}), {}, answer.done()));
+  EXPECT_THAT(outputs(answer.get()), ElementsAre(6));
+  EXPECT_EQ(code_thrown([&] {
+              client.try_infer_async({{"z", numbers({1})}}, {}, answer.done());
+            }),
+            ErrorCode::invalid_tensor);
+  transport_.newest()->break_off();
+  EXPECT_FALSE(client.try_infer_async(inputs({3}), {}, answer.done()));
+  client.close();
+  EXPECT_FALSE(client.try_infer_async(inputs({3}), {}, answer.done()));
+  EXPECT_EQ(answer.times.count(), 1);
+}
+
 TEST_F(ModelWorkerClientTest, WhatTheModelDoesNotTakeIsNotSent) {
   start();
   ModelWorkerClient client = connect();

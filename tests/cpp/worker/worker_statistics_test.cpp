@@ -65,9 +65,9 @@ TEST(WorkerStatisticsTest, WhatWasRejectedIsNoRequest) {
 
 TEST(WorkerStatisticsTest, ABatchIsAsLargeAsItsRows) {
   WorkerStatistics statistics;
-  statistics.count_run(1);
+  statistics.count_run(1, TimePoint{});
   EXPECT_DOUBLE_EQ(written(statistics).average_batch_size, 1);
-  statistics.count_run(8);
+  statistics.count_run(8, TimePoint{});
   EXPECT_DOUBLE_EQ(written(statistics).average_batch_size, 4.5);
 }
 

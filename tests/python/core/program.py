@@ -50,6 +50,10 @@ class Program:
         )
         self.lines: list[str] = []
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait_for(self, line: str) -> None:
         """Reads its output up to this line."""
         for printed in self._pipe(self._process.stdout):

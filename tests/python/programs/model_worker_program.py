@@ -38,10 +38,10 @@ class ModelWorkerProgram:
         return said
 
     def end(self, signal_number: int = signal.SIGTERM) -> tuple[int, list[dict[str, Any]]]:
-        """Its exit code, and what it logged."""
+        """Its exit code, and what it logged; engines may say something of their own beside it."""
         self.process.send_signal(signal_number)
         _, log = self.process.communicate(timeout=60)
-        return self.process.returncode, [json.loads(line) for line in log.splitlines()]
+        return self.process.returncode, [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 
 @contextmanager

@@ -77,12 +77,39 @@ def test_batches_and_calls_alone_take_turns_where_the_batch_is_not_the_first_axi
     y = ops.transpose(x, ops.constant([1, 0]))
     y.output(0).get_tensor().set_names({"y"})
     ov.save_model(ov.Model([y], [x], "network"), tmp_path / "network.xml", compress_to_fp16=False)
-    program = start("--model-path", tmp_path / "network.xml", "--max-batch-size", "4", "--option", "batch_axis.y=1")
+    options = ["--max-batch-size", "7", "--option", "batch_axis.y=1", "--option", "fixed_batches=2"]
+    program = start("--model-path", tmp_path / "network.xml", *options)
     with rm.ModelWorkerClient.connect(program.endpoint) as client:
-        for rows in (1, 3, 1, 4, 2, 1):
+        for rows in (1, 3, 1, 4, 2, 1, 7, 2):
             given = np.arange(4 * rows, dtype=np.float32).reshape(rows, 4) + rows
             np.testing.assert_array_equal(client.infer(given).to_numpy(), given)
         assert client.status().failed_requests == 0
+
+
+@pytest.mark.parametrize("fixed", ["0", "1", "9"])
+def test_large_tensors_lie_where_they_are_and_small_ones_are_copied(start: Start, tmp_path: Path, fixed: str) -> None:
+    large = ops.parameter([-1, 2048], np.float32, name="large")
+    small = ops.parameter([-1, 1], np.float32, name="small")
+    outputs = [ops.multiply(large, small), ops.reduce_sum(large, ops.constant([1]), keep_dims=True)]
+    for node, name in [(large, "large"), (small, "small"), (outputs[0], "scaled"), (outputs[1], "total")]:
+        node.output(0).get_tensor().set_names({name})
+    path = tmp_path / "two.xml"
+    ov.save_model(ov.Model(outputs, [large, small], "two"), path, compress_to_fp16=False)
+    program = start("--model-path", path, "--max-batch-size", "4", "--option", f"fixed_batches={fixed}")
+    calls = (1, 2, 1, 3, 1)
+    with rm.ModelWorkerClient.connect(program.endpoint) as client:
+        for rows in calls:
+            given = {
+                "large": np.full((rows, 2048), rows, np.float32),
+                "small": np.arange(rows, dtype=np.float32).reshape(rows, 1),
+            }
+            answer = client.infer(given)
+            np.testing.assert_array_equal(answer["scaled"].to_numpy(), given["large"] * given["small"])
+            np.testing.assert_array_equal(answer["total"].to_numpy(), np.full((rows, 1), 2048 * rows))
+    code, log = program.end()
+    assert code == 0
+    copied = sum(calls) * (4 + 4)
+    assert any(f"{copied} bytes of tensors copied" in line["message"] for line in log), log
 
 
 def test_an_option_fixes_an_input(start: Start, tmp_path: Path) -> None:
@@ -110,6 +137,7 @@ def test_what_a_model_cannot_be_is_said_with_what_to_ask_for(network: Path, tmp_
         (["--model-path", network, "--option", "fix.z=1"], "no such input"),
         (["--model-path", network, "--option", "fix.x=1"], "no fixed shape"),
         (["--model-path", network, "--option", "threads=few"], "'few' is no number"),
+        (["--model-path", network, "--option", "fixed_batches=all"], "'all' is no number"),
         (["--model-path", network, "--option", "speed=1"], "no option 'speed'"),
         (["--model-path", network, "--device", "quantum"], "QUANTUM"),
     ]

@@ -4,16 +4,34 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Literal
 
 import remotemedia as rm
 from tests.python.core.program import Program
+
+
+@dataclass
+class Way:
+    """How clients reach workers: all tests of this folder are run for each."""
+
+    scheme: str
+    transport: Literal["shared_memory", "grpc"]
+
+
+BY_SHARED_MEMORY = Way("unix:", "shared_memory")
+BY_GRPC = Way("grpc+unix:", "grpc")
+way = Way("unix:", "shared_memory")
 
 MODELS = """
 import numpy as np
 
 ENDPOINT = {endpoint!r}
+
+def connect(**options):
+    return rm.ModelWorkerClient.connect(ENDPOINT, transport={transport!r}, **options)
 
 class Gates(dict):  # events by name, set by lines of stdin
     def __missing__(self, name):
@@ -54,10 +72,10 @@ class Served:
 
     def __init__(self, serve: str, *, endpoint: str | None = None, stuck: bool = False) -> None:
         self.endpoint = new_endpoint() if endpoint is None else endpoint
-        self.program = Program(MODELS.format(endpoint=self.endpoint), serve, stuck=stuck)
+        self.program = Program(models(self.endpoint), serve, stuck=stuck)
 
     def connect(self, **options: float) -> rm.ModelWorkerClient:
-        return rm.ModelWorkerClient.connect(self.endpoint, timeout=60, **options)  # type: ignore[arg-type]
+        return connect(self.endpoint, **options)
 
     def __enter__(self) -> "Served":
         return self
@@ -72,8 +90,18 @@ class Served:
         self.program.end()
 
 
+def models(endpoint: str) -> str:
+    """MODELS of a program."""
+    return MODELS.format(endpoint=endpoint, transport=way.transport)
+
+
 def new_endpoint() -> str:
-    return "unix:" + str(Path(tempfile.mkdtemp(prefix="rm-")) / "worker")
+    return way.scheme + str(Path(tempfile.mkdtemp(prefix="rm-")) / "worker")
+
+
+def connect(endpoint: str, **options: float) -> rm.ModelWorkerClient:
+    given: dict[str, Any] = {"timeout": 60, **options}
+    return rm.ModelWorkerClient.connect(endpoint, transport=way.transport, **given)
 
 
 @contextlib.contextmanager

@@ -147,6 +147,7 @@ def test_bfloat16_comes_as_an_array_of_ml_dtypes() -> None:
             assert np.array_equal(client.infer(given).to_numpy(), x + 1)
 
 
+@pytest.mark.shared_memory
 def test_what_the_context_allocated_is_not_copied() -> None:
     with served(model("given")) as (worker, client):
         for first in (0, 1):

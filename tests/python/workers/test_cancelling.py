@@ -10,7 +10,7 @@ import pytest
 
 import remotemedia as rm
 from tests.python.core.program import Program
-from tests.python.workers.served import MODELS, Served, served
+from tests.python.workers.served import Served, models, served
 
 GATED = "rm.ModelWorker(Gated(), rm.WorkerConfig(max_batch_size=1)).serve(ENDPOINT)"
 
@@ -127,9 +127,9 @@ def test_a_limit_rejects_and_says_which() -> None:
 def test_an_interrupt_ends_the_waiting_and_the_call() -> None:
     with Served(GATED) as worker:
         caller = Program(
-            MODELS.format(endpoint=worker.endpoint),
+            models(worker.endpoint),
             """
-            client = rm.ModelWorkerClient.connect(ENDPOINT, timeout=60)
+            client = connect(timeout=60)
             for call in (lambda: client.infer([[-1]]), lambda: next(client.infer_stream([[-1]]))):
                 try:
                     say("calls")

@@ -13,7 +13,7 @@ import pytest
 
 import remotemedia as rm
 from tests.python.core.program import Program, run
-from tests.python.workers.served import MODELS, Served, new_endpoint
+from tests.python.workers.served import Served, connect, models, new_endpoint
 
 DOUBLER = "rm.ModelWorker(Doubler()).serve(ENDPOINT)"
 GATED = "rm.ModelWorker(Gated(), rm.WorkerConfig(max_batch_size=1)).serve(ENDPOINT)"
@@ -25,8 +25,9 @@ def test_a_worker_that_is_killed_is_unavailable_and_the_next_one_is_found() -> N
     x = client.allocate((1, 100_000))
     x.to_numpy()[:] = 21
     y = client.infer(x)
-    calls = [client.infer_future([[-1]]), client.infer_future([[1]])]
+    calls = [client.infer_future([[-1]])]
     first.program.wait_for("began")
+    calls.append(client.infer_future([[1]]))
     first.program.kill()
     for call in calls:
         with pytest.raises(rm.WorkerUnavailable):
@@ -65,12 +66,13 @@ def test_a_closed_client_is_unavailable() -> None:
         worker.program.tell("go")
 
 
+@pytest.mark.shared_memory
 def test_a_forked_child_has_no_client_and_may_have_its_own() -> None:
     with Served(DOUBLER) as worker:
         assert run(
-            MODELS.format(endpoint=worker.endpoint),
+            models(worker.endpoint),
             """
-            client = rm.ModelWorkerClient.connect(ENDPOINT, timeout=60)
+            client = connect(timeout=60)
             y = client.infer(np.ones((1, 10_000), np.float32))
             child = os.fork()
             if child == 0:
@@ -80,7 +82,7 @@ def test_a_forked_child_has_no_client_and_may_have_its_own() -> None:
                     except rm.WorkerUnavailable:
                         say("refused")
                 assert (y.to_numpy() == 2).all()
-                with rm.ModelWorkerClient.connect(ENDPOINT, timeout=60) as own:
+                with connect(timeout=60) as own:
                     say(str(float(own.infer([[1]]).to_numpy()[0, 0])))
                 del client
                 gc.collect()
@@ -91,9 +93,10 @@ def test_a_forked_child_has_no_client_and_may_have_its_own() -> None:
         ) == ["refused"] * 3 + ["2.0", "4.0"]
 
 
+@pytest.mark.shared_memory
 def test_a_forked_child_of_a_worker_leaves_it_alone() -> None:
     assert run(
-        MODELS.format(endpoint=new_endpoint()),
+        models(new_endpoint()),
         """
         worker = rm.ModelWorker(Doubler())
         worker.start(ENDPOINT)
@@ -105,7 +108,7 @@ def test_a_forked_child_of_a_worker_leaves_it_alone() -> None:
                 say("refused")
             sys.exit()
         assert os.waitpid(child, 0)[1] == 0
-        with rm.ModelWorkerClient.connect(ENDPOINT) as client:
+        with connect() as client:
             say(str(float(client.infer([[1]]).to_numpy()[0, 0])))
         """,
         stuck=True,  # the child has what the parent's threads hold
@@ -132,11 +135,11 @@ ENDINGS = {
 def test_an_exit_with(owner: str) -> None:
     with Served(GATED) as worker:
         program = Program(
-            MODELS.format(endpoint=worker.endpoint),
+            models(worker.endpoint),
             """
             class began:
                 wait = gates["began"].wait
-            client = rm.ModelWorkerClient.connect(ENDPOINT, timeout=60)
+            client = connect(timeout=60)
             """,
             ENDINGS[owner],
             stuck=True,
@@ -151,14 +154,14 @@ def test_an_exit_with(owner: str) -> None:
 
 def test_an_exit_with_a_worker_and_its_client() -> None:
     assert run(
-        MODELS.format(endpoint=new_endpoint()),
+        models(new_endpoint()),
         """
         class Last(Doubler):
             def close(self):
                 say("closed")
         worker = rm.ModelWorker(Last())
-        (endpoint,) = worker.start(ENDPOINT)
-        client = rm.ModelWorkerClient.connect(endpoint)
+        worker.start(ENDPOINT)
+        client = connect()
         say(str(float(client.infer([[1]]).to_numpy()[0, 0])))
         """,
         stuck=True,
@@ -181,7 +184,7 @@ def test_serve_in_another_thread_ends_with_drain() -> None:
     endpoint = new_endpoint()
     thread = threading.Thread(target=worker.serve, args=(endpoint,))
     thread.start()
-    with rm.ModelWorkerClient.connect(endpoint, timeout=60) as client:
+    with connect(endpoint) as client:
         assert client.infer(1).to_numpy() == 1
     assert worker.drain()
     thread.join()

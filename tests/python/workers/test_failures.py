@@ -63,6 +63,20 @@ def test_a_model_that_fails(kind: int, texts: list[str]) -> None:
         assert (client.status().failed_requests, client.status().total_requests) == (2, 3)
 
 
+def test_a_failure_is_told_while_other_calls_are_under_way() -> None:
+    serve = "rm.ModelWorker(Gated(), rm.WorkerConfig(max_concurrent_requests=1)).serve(ENDPOINT)"
+    with served(serve) as (worker, client):
+        first = client.infer_future([[-1.0]])
+        worker.program.wait_for("began")
+        for _ in range(2):
+            refused = client.infer_future([[1.0]])
+            with pytest.raises(rm.Rejected):
+                refused.result(timeout=60)
+        assert not first.done()
+        worker.program.tell("go")
+        assert first.result(timeout=60).to_numpy().tolist() == [[-2.0]]
+
+
 def test_one_of_a_batch_fails_alone() -> None:
     with served("""
         class Picky(Gated):
@@ -168,6 +182,7 @@ def test_nobody_at_an_endpoint() -> None:
         rm.ModelWorkerClient.connect("unix:/a", transport="pigeon")  # type: ignore[arg-type]
 
 
+@pytest.mark.shared_memory
 def test_a_process_has_no_more_connections_than_are_permitted() -> None:
     with served("rm.ModelWorker(Doubler(), rm.WorkerConfig(max_connections=1)).serve(ENDPOINT)") as (worker, client):
         for _ in range(2):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import remotemedia as rm
-from tests.python.workers.served import Served, new_endpoint
+from tests.python.core.program import run
+from tests.python.workers.served import Served, connect, new_endpoint
 
 TOLD = """
 def told(endpoints):
@@ -36,7 +37,7 @@ def test_it_says_once_when_it_is_ready_and_that_all_were_answered() -> None:
 
 def test_a_second_signal_cuts_off() -> None:
     worker = Served(TOLD)
-    with rm.ModelWorkerClient.connect(worker.endpoint, timeout=60, max_retries=0) as client:
+    with connect(worker.endpoint, max_retries=0) as client:
         running = client.infer_future([[-1]])
         worker.program.wait_for("began")
         worker.program.terminate()
@@ -65,7 +66,7 @@ def test_what_on_ready_raises_ends_it_in_the_main_thread() -> None:
                 say(str(error))
             say(worker.status().status)
             try:
-                rm.ModelWorkerClient.connect(ENDPOINT, timeout=0)
+                connect(timeout=0)
             except rm.WorkerUnavailable:
                 say("nobody there")
         main()
@@ -100,7 +101,7 @@ def test_in_another_thread_it_is_the_same() -> None:
     thread = InThread(worker, endpoint, on_ready)
     thread.start()
     assert ready.wait(60)
-    with rm.ModelWorkerClient.connect(endpoint, timeout=60) as client:
+    with connect(endpoint) as client:
         assert client.infer(1).to_numpy() == 1
     assert worker.drain()
     thread.join()
@@ -121,7 +122,7 @@ def test_in_another_thread_calls_that_were_cut_off_are_told() -> None:
     thread = InThread(worker, endpoint, lambda endpoints: ready.set())
     thread.start()
     assert ready.wait(60)
-    with rm.ModelWorkerClient.connect(endpoint, timeout=60, max_retries=0) as client:
+    with connect(endpoint, max_retries=0) as client:
         calls = [client.infer_future(1)]
         assert began.wait(60)
         calls.append(client.infer_future(2))
@@ -147,4 +148,25 @@ def test_what_on_ready_raises_ends_it_in_another_thread() -> None:
     assert worker.status().status == "terminated"
     for _ in range(2):
         with pytest.raises(rm.WorkerUnavailable):
-            rm.ModelWorkerClient.connect(endpoint, timeout=0)
+            connect(endpoint, timeout=0)
+
+
+def test_a_worker_that_goes_with_an_error_closes_its_model_and_keeps_the_error() -> None:
+    assert (
+        run("""
+        class Closing(rm.InferenceModel):
+            model_id = "closing"
+            def signature(self):
+                return rm.ModelSignature([], [])
+            def infer(self, inputs):
+                return dict(inputs)
+            def close(self):
+                say(f"closed {[n * 2 for n in range(3)]}")
+        for _ in range(2):
+            try:
+                rm.ModelWorker(Closing()).start("gopher://nowhere")
+            except rm.InvalidArgument as error:
+                say(str(error)[:32])
+    """)
+        == ["closed [0, 2, 4]", "the endpoint 'gopher://nowhere' "] * 2
+    )

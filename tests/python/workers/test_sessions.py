@@ -75,6 +75,23 @@ async def test_calls_of_a_session_run_in_their_order() -> None:
         assert sums == [sum(range(i % 3, i + 1, 3)) for i in range(60)]
 
 
+def test_a_call_that_waits_for_its_sessions_turn_can_be_cancelled_and_waits_no_longer_than_it_may() -> None:
+    with served("rm.ModelWorker(Gated(), rm.WorkerConfig(max_batch_size=1)).serve(ENDPOINT)") as (worker, client):
+        calls = [client.infer_future([[-1]], session_id="s")]
+        worker.program.wait_for("began")
+        calls += [
+            client.infer_future([[i]], session_id="s", timeout=timeout) for i, timeout in enumerate((0.1, None, 60))
+        ]
+        with pytest.raises(rm.DeadlineExceeded):
+            calls[1].result(60)
+        assert calls[2].cancel()
+        worker.program.tell("go")
+        assert calls[0].result(60).to_numpy() == -2
+        assert calls[3].result(60).to_numpy() == 4
+        assert client.infer([[5]], session_id="s").to_numpy() == 10
+    assert [line for line in worker.program.lines if line.startswith("ran")] == ["ran -1.0", "ran 2.0", "ran 5.0"]
+
+
 def test_an_idle_session_is_closed() -> None:
     with served(COUNTER.replace("3600", "0.01")) as (worker, client):
         client.infer([1], session_id="a")

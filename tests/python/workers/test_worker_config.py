@@ -42,6 +42,7 @@ rm.ModelWorker(Alone(), rm.WorkerConfig(max_batch_size=1)).serve(ENDPOINT)
         assert [call.result(60).to_numpy().item() for call in calls] == [2 * (number // 2) for number in range(100)]
 
 
+@pytest.mark.shared_memory
 def test_whoever_keeps_an_output_beyond_its_lease_is_let_go() -> None:
     leases = "rm.ModelWorker(Doubler(), rm.WorkerConfig(output_lease_seconds=0.5)).serve(ENDPOINT)"
     with Served(leases) as worker, worker.connect(max_retries=0) as keeps, worker.connect() as reads:

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CallOrigin: what is known of a call beside its message.
+
+#pragma once
+
+#include <grpcpp/server_context.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "remotemedia/base/clock.h"
+#include "remotemedia/grpc/callers.h"
+#include "remotemedia/oip/served_models.h"
+
+namespace remotemedia::detail {
+
+/// What an attached client's calls bring beside the message.
+inline constexpr const char* kAttachmentKey = "remotemedia-attachment-bin";
+inline constexpr const char* kSessionKey = "remotemedia-session-bin";
+inline constexpr const char* kPriorityKey = "remotemedia-priority";
+
+struct CallOrigin {
+  const ServedModels& models;
+  Callers& callers;
+  std::string peer;
+  TimePoint deadline;  ///< Of the whole RPC.
+
+  std::shared_ptr<Caller> attached = nullptr;  ///< None: a stranger, whose parameters say the rest.
+  std::optional<std::string> session = std::nullopt;
+  int priority = 0;
+};
+
+/// Errors:  those of Callers::of_attachment; invalid_argument for a priority that is no number.
+CallOrigin call_origin(const grpc::ServerContextBase& context, const ServedModels& models, Callers& callers);
+
+}  // namespace remotemedia::detail

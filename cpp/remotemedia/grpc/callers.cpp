@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/grpc/callers.h"
+
+#include <algorithm>
+#include <span>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/platform/machine.h"
+#include "remotemedia/tensor/tensor_buffer.h"
+#include "remotemedia/worker/request.h"
+
+namespace remotemedia::detail {
+namespace {
+
+class FarCaller final : public Caller {
+ public:
+  FarCaller() : Caller(new_client_id()) {}
+  TensorBuffer allocate(const Dims& shape, DataType dtype) override { return TensorBuffer::allocate(shape, dtype); }
+};
+
+}  // namespace
+
+Callers::Callers() : of_sessions_(std::make_shared<FarCaller>()) {}
+
+std::shared_ptr<Caller> Callers::of_connection(const std::string& peer) {
+  MutexLock lock(mutex_);
+  std::weak_ptr<Caller>& known = connections_[peer];
+  if (std::shared_ptr<Caller> caller = known.lock()) return caller;
+  auto caller = std::make_shared<FarCaller>();
+  known = caller;
+  if (connections_.size() >= sweep_at_) {
+    std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
+    sweep_at_ = std::max<std::size_t>(64, 2 * connections_.size());
+  }
+  return caller;
+}
+
+Callers::Attachment Callers::attach(const ClientId& client) {
+  Attachment made;
+  platform::random_bytes(made.token);
+  MutexLock lock(mutex_);
+  const auto same = std::ranges::find_if(attachments_, [&](const auto& each) { return each.second.first == client; });
+  made.caller = same != attachments_.end() ? same->second.second : std::make_shared<FarCaller>();
+  attachments_.emplace(made.token, std::pair(client, made.caller));
+  return made;
+}
+
+bool Callers::detach(const AttachmentToken& token) noexcept {
+  MutexLock lock(mutex_);
+  const auto found = attachments_.find(token);
+  if (found == attachments_.end()) return false;
+  const ClientId client = found->second.first;
+  attachments_.erase(found);
+  return std::ranges::none_of(attachments_, [&](const auto& each) { return each.second.first == client; });
+}
+
+std::shared_ptr<Caller> Callers::of_attachment(std::string_view token) const {
+  AttachmentToken wanted{};
+  if (token.size() == wanted.size()) {
+    std::ranges::copy(std::as_bytes(std::span(token)), wanted.begin());
+    MutexLock lock(mutex_);
+    if (const auto found = attachments_.find(wanted); found != attachments_.end()) return found->second.second;
+  }
+  throw Error(ErrorCode::worker_unavailable, "this client is not attached, or not any more");
+}
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/grpc/client_channel.h"
+
+#include <grpcpp/create_channel.h>
+
+#include "remotemedia/grpc/client_queue.h"
+#include "remotemedia/grpc/credentials.h"
+#include "remotemedia/memory/fork_generation.h"
+
+namespace remotemedia::detail {
+namespace {
+
+grpc::ChannelArguments channel_arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // each connection tries for itself
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  return arguments;
+}
+
+}  // namespace
+
+ClientChannel::ClientChannel(const std::string& target, const std::optional<TlsConfig>& tls)
+    : made_in_(fork_generation()),
+      stub_(std::make_unique<grpc::GenericStub>(
+          grpc::CreateCustomChannel(target, credentials_of_client(tls), channel_arguments()))) {}
+
+ClientChannel::~ClientChannel() {
+  if (made_in_ != fork_generation()) static_cast<void>(stub_.release());
+}
+
+std::unique_ptr<grpc::GenericClientAsyncResponseReader> ClientChannel::unary(grpc::ClientContext& context,
+                                                                             const std::string& method,
+                                                                             const grpc::ByteBuffer& request) {
+  return stub_->PrepareUnaryCall(&context, method, request, &client_queue());
+}
+
+std::unique_ptr<grpc::GenericClientAsyncReaderWriter> ClientChannel::stream(grpc::ClientContext& context,
+                                                                            const std::string& method) {
+  return stub_->PrepareCall(&context, method, &client_queue());
+}
+
+grpc::Status ClientChannel::ask(grpc::ClientContext& context, const std::string& method,
+                                const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
+  grpc::CompletionQueue queue;
+  grpc::Status status;
+  const auto call = stub_->PrepareUnaryCall(&context, method, request, &queue);
+  call->StartCall();
+  call->Finish(&response, &status, this);
+  void* tag = nullptr;
+  bool ok = false;
+  queue.Next(&tag, &ok);
+  return status;
+}
+
+}  // namespace remotemedia::detail

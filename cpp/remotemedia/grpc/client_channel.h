@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ClientChannel: what a client calls by, with messages that are bytes.
+
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "remotemedia/worker/wire_access.h"
+
+namespace remotemedia::detail {
+
+/// Threads:  any.
+class ClientChannel {
+ public:
+  /// target: as gRPC takes it. It connects with the first call.
+  ///
+  /// Errors:  invalid_argument that names the file, for one of `tls` that cannot be read.
+  ClientChannel(const std::string& target, const std::optional<TlsConfig>& tls);
+  ClientChannel(const ClientChannel&) = delete;
+  ClientChannel& operator=(const ClientChannel&) = delete;
+
+  /// In a forked child it leaves what is gRPC's alone.
+  ~ClientChannel();
+
+  /// Not begun yet; their completions come by client_queue().
+  std::unique_ptr<grpc::GenericClientAsyncResponseReader> unary(grpc::ClientContext& context, const std::string& method,
+                                                                const grpc::ByteBuffer& request);
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream(grpc::ClientContext& context, const std::string& method);
+
+  /// Waits for the answer, until the deadline of `context`.
+  grpc::Status ask(grpc::ClientContext& context, const std::string& method, const grpc::ByteBuffer& request,
+                   grpc::ByteBuffer& response);
+
+ private:
+  const std::uint64_t made_in_;
+  std::unique_ptr<grpc::GenericStub> stub_;
+};
+
+}  // namespace remotemedia::detail

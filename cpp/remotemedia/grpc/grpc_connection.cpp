@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/grpc/grpc_connection.h"
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "remotemedia/grpc/attachment.h"
+#include "remotemedia/grpc/call_origin.h"
+#include "remotemedia/grpc/client_call.h"
+#include "remotemedia/grpc/client_queue.h"
+#include "remotemedia/grpc/infer_message.h"
+#include "remotemedia/grpc/method_path.h"
+#include "remotemedia/grpc/received_message.h"
+#include "remotemedia/grpc/status_of.h"
+#include "remotemedia/grpc/worker_messages.h"
+#include "remotemedia/memory/fork_generation.h"
+#include "remotemedia/platform/monotonic_clock.h"
+
+namespace remotemedia::detail {
+namespace {
+
+void set_deadline(grpc::ClientContext& context, TimePoint deadline) {
+  if (deadline == TimePoint::max()) return;
+  context.set_deadline(system_time_of(deadline));
+}
+
+}  // namespace
+
+std::shared_ptr<GrpcConnection> GrpcConnection::connect(const std::string& endpoint, const std::string& target,
+                                                        const ClientId& client, const std::string& model,
+                                                        const ConnectOptions& options, TimePoint deadline) {
+  auto connection = std::make_shared<GrpcConnection>(endpoint, target, options);
+  connection->attach(client, model, deadline);
+  return connection;
+}
+
+GrpcConnection::GrpcConnection(std::string endpoint, const std::string& target, const ConnectOptions& options)
+    : endpoint_(std::move(endpoint)),
+      made_in_(fork_generation()),
+      channel_(target, options.tls),
+      authorization_(options.token.empty() ? "" : "Bearer " + options.token) {}
+
+GrpcConnection::~GrpcConnection() {
+  if (made_in_ != fork_generation()) {
+    static_cast<void>(new std::shared_ptr<Attachment>(std::move(attachment_)));  // nothing of gRPC's is touched
+    return;
+  }
+  GrpcConnection::close();
+}
+
+void GrpcConnection::attach(const ClientId& client, const std::string& model, TimePoint deadline) {
+  const auto attachment = std::make_shared<Attachment>([connection = weak_from_this()] {
+    if (const auto still_there = connection.lock()) still_there->attachment_is_over();
+  });
+  {
+    MutexLock lock(mutex_);
+    attachment_ = attachment;
+  }
+  authorize(attachment->context);
+  v1::AttachRequest request;
+  request.set_client_id(client.data(), client.size());
+  request.set_model(model);
+  attachment->start(channel_, method_path(kWorkerService, "Attach"), message_bytes(request));
+  const std::optional<v1::AttachEvent> first = attachment->first(deadline);
+  if (!first) {
+    const std::optional<grpc::Status> status = attachment->status();
+    const Error why = status ? error_of(*status, attachment->context)
+                             : Error(ErrorCode::deadline_exceeded, "the worker at " + endpoint_ + " does not answer");
+    close();
+    throw Error(why);
+  }
+  try {
+    if (!first->has_attached()) throw Error(ErrorCode::protocol_error, "the worker at " + endpoint_ + " says nothing");
+    attachment_token_ = first->attached().token();
+    shared_memory_endpoint_ = first->attached().shared_memory_endpoint();
+    worker_ = description_of(first->attached());
+  } catch (...) {
+    close();
+    throw;
+  }
+}
+
+void GrpcConnection::attachment_is_over() noexcept {
+  std::vector<std::shared_ptr<ClientCall>> calls;
+  {
+    MutexLock lock(mutex_);
+    over_ = true;
+    for (const auto& [number, call] : calls_) calls.push_back(call);
+    changed_.notify_all();
+  }
+  for (const auto& call : calls) {
+    if (!withdraw(*call, {grpc::StatusCode::UNAVAILABLE, "it waited for the session's call before it"})) call->cancel();
+  }
+}
+
+void GrpcConnection::check_usable() const {
+  if (!over_) return;
+  throw Error(ErrorCode::worker_unavailable, "the connection with the worker at " + endpoint_ + " is over");
+}
+
+void GrpcConnection::authorize(grpc::ClientContext& context) const {
+  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
+  if (!attachment_token_.empty()) context.AddMetadata(kAttachmentKey, attachment_token_);
+}
+
+TensorBuffer GrpcConnection::allocate(const Dims& shape, DataType dtype) {
+  check_usable();
+  return TensorBuffer::allocate(shape, dtype);
+}
+
+std::uint64_t GrpcConnection::submit(const TensorMap& inputs, Call&& call, ReceivedBy /*receiver*/,
+                                     Waiting /*waiting*/) {
+  check_usable();
+  const std::uint64_t number = ++last_number_;
+  const auto made = ClientCall::make(call.stream, shared_from_this(), number, call.session_id.value_or(""),
+                                     std::move(call.on_answer));
+  const grpc::ByteBuffer request = request_bytes(worker_.model_id, inputs, call.parameters);
+  grpc::ClientContext& metadata = made->metadata();
+  authorize(metadata);
+  if (call.session_id) metadata.AddMetadata(kSessionKey, *call.session_id);
+  if (call.priority != 0) metadata.AddMetadata(kPriorityKey, std::to_string(call.priority));
+  set_deadline(metadata, call.deadline);
+  {
+    MutexLock lock(mutex_);
+    check_usable();
+    calls_.emplace(number, made);
+  }
+  if (!call.session_id) {
+    made->start(request);
+    return number;
+  }
+  if (call.deadline != TimePoint::max()) made->wait_at_most_until(made, call.deadline);
+  if (lines_.enter(made->session, {made, request})) made->start(request);
+  return number;
+}
+
+std::shared_ptr<ClientCall> GrpcConnection::find(std::uint64_t call) const {
+  MutexLock lock(mutex_);
+  const auto found = calls_.find(call);
+  return found == calls_.end() ? nullptr : found->second;
+}
+
+void GrpcConnection::cancel(std::uint64_t call) noexcept {
+  const auto found = find(call);
+  if (found == nullptr) return;
+  found->cancelled_here = true;
+  if (!withdraw(*found, grpc::Status::CANCELLED)) found->cancel();
+}
+
+bool GrpcConnection::withdraw(ClientCall& call, const grpc::Status& status) noexcept {
+  if (!lines_.withdraw(call.session, call)) return false;
+  call.is_done(status);
+  return true;
+}
+
+void GrpcConnection::answers_read(std::uint64_t call, std::uint32_t count) noexcept {
+  if (const auto found = find(call)) found->answers_read(count);
+}
+
+void GrpcConnection::answered() noexcept {
+  MutexLock lock(mutex_);
+  ++given_;
+  changed_.notify_all();
+}
+
+void GrpcConnection::is_done(const ClientCall& call) noexcept {
+  if (auto next = lines_.next_after(call.session, call)) next->call->start(next->request);
+  std::shared_ptr<ClientCall> done;
+  MutexLock lock(mutex_);
+  const auto found = calls_.find(call.number);
+  if (found == calls_.end()) return;
+  done = std::move(found->second);
+  calls_.erase(found);
+  changed_.notify_all();
+}
+
+bool GrpcConnection::receive_until(const std::function<bool()>& done, TimePoint deadline) {
+  for (;;) {
+    const std::uint64_t given = given_;
+    if (done()) return true;
+    if (deadline != TimePoint::max() && monotonic_clock().now() >= deadline) return false;
+    MutexLock lock(mutex_);
+    if (given_ != given) continue;
+    if (over_ && calls_.empty()) return false;
+    monotonic_clock().wait_until(changed_, mutex_, deadline);
+  }
+}
+
+Error GrpcConnection::error_of(const grpc::Status& status, std::string_view name, bool cancelled_here) const {
+  const std::string worker = "the worker at " + endpoint_;
+  const grpc::StatusCode code = status.error_code();
+  const bool of_connection = code == grpc::StatusCode::CANCELLED || code == grpc::StatusCode::UNKNOWN ||
+                             code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::UNAVAILABLE;
+  const bool over = name.empty() && over_ && of_connection;
+  Error error = detail::error_of(status, name, worker);
+  // To a client that was attached these say that the worker ends.
+  const bool ends =
+      error.code() == ErrorCode::model_not_found || (error.code() == ErrorCode::cancelled && !cancelled_here);
+  if (!over && !(ends && !attachment_token_.empty())) return error;
+  return {ErrorCode::worker_unavailable, worker + " is gone, or its connection: " + status.error_message()};
+}
+
+Error GrpcConnection::error_of(const grpc::Status& status, const grpc::ClientContext& context,
+                               bool cancelled_here) const {
+  const auto& metadata = context.GetServerTrailingMetadata();
+  const auto name = metadata.find(kErrorKey);
+  return error_of(status, name == metadata.end() ? "" : std::string_view(name->second.data(), name->second.size()),
+                  cancelled_here);
+}
+
+template <class Response, class Request>
+Response GrpcConnection::ask(const char* method, const Request& request, TimePoint deadline) {
+  check_usable();
+  grpc::ClientContext context;
+  authorize(context);
+  set_deadline(context, deadline);
+  grpc::ByteBuffer response;
+  const grpc::Status status =
+      channel_.ask(context, method_path(kWorkerService, method), message_bytes(request), response);
+  if (!status.ok()) throw error_of(status, context);
+  return received_message<Response>(response);
+}
+
+void GrpcConnection::close_session(const std::string& session_id) {
+  v1::CloseSessionRequest request;
+  request.set_model(worker_.model_id);
+  request.set_session_id(session_id);
+  ask<v1::CloseSessionResponse>("CloseSession", request, TimePoint::max());
+}
+
+WorkerInfo GrpcConnection::status(TimePoint deadline) {
+  v1::StatusRequest request;
+  request.set_model(worker_.model_id);
+  return info_of(ask<v1::StatusResponse>("Status", request, deadline));
+}
+
+HealthReport GrpcConnection::health(TimePoint deadline) {
+  v1::HealthRequest request;
+  request.set_model(worker_.model_id);
+  const auto response = ask<v1::HealthResponse>("Health", request, deadline);
+  return {response.healthy(), response.reason()};
+}
+
+void GrpcConnection::close() noexcept {
+  if (made_in_ != fork_generation()) return;
+  std::shared_ptr<Attachment> attachment;
+  {
+    MutexLock lock(mutex_);
+    attachment = attachment_;
+  }
+  attachment_is_over();
+  if (attachment != nullptr) attachment->cancel();
+  if (is_client_queue_thread()) return;  // which the calls end on, when it has returned
+  {
+    MutexLock lock(mutex_);
+    while (!calls_.empty()) changed_.wait(mutex_);
+  }
+  if (attachment != nullptr) attachment->wait_until_over();
+}
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// GrpcConnection: a client's end over gRPC. Its tensors travel by the calls of the Open Inference Protocol.
+
+#pragma once
+
+#include <grpcpp/client_context.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "remotemedia/base/mutex.h"
+#include "remotemedia/grpc/callers.h"
+#include "remotemedia/grpc/client_channel.h"
+#include "remotemedia/grpc/session_lines.h"
+#include "remotemedia/worker/transport.h"
+
+namespace remotemedia::detail {
+
+class ClientCall;
+class Attachment;
+
+/// Lifetime:  close() ends it, and waits for gRPC to be done with its calls.
+class GrpcConnection final : public WorkerConnection, public std::enable_shared_from_this<GrpcConnection> {
+ public:
+  /// target: as gRPC takes it. model: empty for the only one.
+  ///
+  /// Errors:  as EndpointScheme::connect.
+  static std::shared_ptr<GrpcConnection> connect(const std::string& endpoint, const std::string& target,
+                                                 const ClientId& client, const std::string& model,
+                                                 const ConnectOptions& options, TimePoint deadline);
+
+  GrpcConnection(std::string endpoint, const std::string& target, const ConnectOptions& options);
+  ~GrpcConnection() override;
+
+  Transport transport() const noexcept override { return Transport::grpc; }
+  const WorkerDescription& worker() const noexcept override { return worker_; }
+
+  /// Where the worker says that it serves the same by shared memory; empty: nowhere.
+  const std::string& shared_memory_endpoint() const noexcept { return shared_memory_endpoint_; }
+
+  bool is_over() const noexcept override { return over_; }
+  TensorBuffer allocate(const Dims& shape, DataType dtype) override;
+  using WorkerConnection::submit;
+  std::uint64_t submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting waiting) override;
+  void cancel(std::uint64_t call) noexcept override;
+  void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
+  void close_session(const std::string& session_id) override;
+  bool receive_until(const std::function<bool()>& done, TimePoint deadline) override;
+  WorkerInfo status(TimePoint deadline) override;
+  HealthReport health(TimePoint deadline) override;
+  void close() noexcept override;
+
+  ClientChannel& channel() noexcept { return channel_; }
+
+ private:
+  friend class ClientCall;
+
+  void attach(const ClientId& client, const std::string& model, TimePoint deadline);
+  void attachment_is_over() noexcept;
+  void check_usable() const;
+  void authorize(grpc::ClientContext& context) const;
+  std::shared_ptr<ClientCall> find(std::uint64_t call) const;
+  bool withdraw(ClientCall& call, const grpc::Status& status) noexcept;
+  void answered() noexcept;
+  void is_done(const ClientCall& call) noexcept;
+  Error error_of(const grpc::Status& status, std::string_view name, bool cancelled_here) const;
+  Error error_of(const grpc::Status& status, const grpc::ClientContext& context, bool cancelled_here = false) const;
+  template <class Response, class Request>
+  Response ask(const char* method, const Request& request, TimePoint deadline);
+
+  const std::string endpoint_;
+  const std::uint64_t made_in_;
+  ClientChannel channel_;
+  const std::string authorization_;
+  std::string attachment_token_;
+  std::string shared_memory_endpoint_;
+  WorkerDescription worker_;
+  std::atomic<bool> over_{false};
+  std::atomic<std::uint64_t> last_number_{0};
+  std::atomic<std::uint64_t> given_{0};  // answers; counted with the mutex
+  SessionLines lines_;
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::shared_ptr<Attachment> attachment_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  std::map<std::uint64_t, std::shared_ptr<ClientCall>> calls_ REMOTEMEDIA_GUARDED_BY(mutex_);
+};
+
+}  // namespace remotemedia::detail

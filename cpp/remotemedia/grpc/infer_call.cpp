@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/grpc/infer_call.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace remotemedia::detail {
+
+void InferCall::submit(const CallOrigin& origin, inference::ModelInferRequest& request, bool stream) {
+  head_.of_client = origin.attached != nullptr;
+  const ServedModels::Use model = origin.models.find(request.model_name(), request.model_version());
+  WorkerCore& core = model->core;
+  head_.model_id = core.model_id();
+  head_.request_id = request.id();
+  ReceivedCall received = origin.attached != nullptr ? call_of_client(request, core) : received_call(request, core);
+  if (head_.of_client) {
+    received.call.session_id = origin.session;
+    received.call.priority = origin.priority;
+  }
+  head_.requested = std::move(received.requested);
+  signature_ = &core.signature();
+  wants_empty_final_response_ = received.wants_empty_final_response;
+
+  const std::optional<std::string> session = received.call.session_id;
+  const std::shared_ptr<Caller> caller = origin.attached != nullptr ? origin.attached
+                                         : session                  ? origin.callers.of_sessions()
+                                                                    : origin.callers.of_connection(origin.peer);
+  if (session && received.begins_session) core.close_session({caller->client_id(), *session});
+  if (session && received.ends_session) ends_ = SessionKey{caller->client_id(), *session};
+  received.call.stream = stream;
+  received.call.deadline = std::min(received.call.deadline, origin.deadline);
+  received.call.on_answer = [self = shared_from_this()](Answer&& answer) { self->answered(std::move(answer)); };
+  {
+    MutexLock lock(mutex_);
+    model_ = model;
+  }
+  RequestPtr submitted;
+  try {
+    submitted = core.submit(caller, std::move(received.call));
+  } catch (...) {
+    MutexLock lock(mutex_);
+    model_ = nullptr;
+    throw;
+  }
+  bool cancelled = false;
+  std::size_t read_early = 0;
+  {
+    MutexLock lock(mutex_);
+    cancelled = cancelled_;
+    read_early = read_early_;
+    if (model_ != nullptr) request_ = submitted;
+  }
+  if (read_early > 0) core.answers_read(submitted, read_early);
+  if (cancelled) core.cancel(submitted);
+}
+
+void InferCall::answered(Answer&& answer) {
+  if (!answer.last) {
+    on_answer_(*this, std::move(answer));
+    return;
+  }
+  ServedModels::Use model;
+  RequestPtr request;
+  {
+    MutexLock lock(mutex_);
+    model = std::move(model_);
+    request = std::move(request_);
+  }
+  if (ends_ && model != nullptr) model->core.close_session(*ends_);
+  answer.inputs.clear();
+  on_answer_(*this, std::move(answer));
+}
+
+void InferCall::cancel() noexcept {
+  ServedModels::Use model;
+  RequestPtr request;
+  {
+    MutexLock lock(mutex_);
+    cancelled_ = true;
+    model = model_;
+    request = request_;
+  }
+  if (model != nullptr && request != nullptr) model->core.cancel(request);
+}
+
+void InferCall::answer_read() noexcept {
+  ServedModels::Use model;
+  RequestPtr request;
+  {
+    MutexLock lock(mutex_);
+    model = model_;
+    request = request_;
+    if (request == nullptr) ++read_early_;
+  }
+  if (model != nullptr && request != nullptr) model->core.answers_read(request, 1);
+}
+
+}  // namespace remotemedia::detail

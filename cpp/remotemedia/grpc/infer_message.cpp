@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/grpc/infer_message.h"
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/grpc/raw_slices.h"
+#include "remotemedia/grpc/typed_contents.h"
+#include "remotemedia/oip/call_parameters.h"
+#include "remotemedia/oip/data_type_names.h"
+#include "remotemedia/oip/raw_tensor.h"
+#include "remotemedia/oip/requested_outputs.h"
+#include "remotemedia/platform/monotonic_clock.h"
+
+namespace remotemedia::detail {
+namespace {
+
+using inference::InferParameter;
+using inference::ModelInferRequest;
+
+constexpr const char* kSharedMemoryRegion = "shared_memory_region";
+
+[[noreturn]] void refuse(ErrorCode code, const std::string& why) { throw Error(code, why); }
+
+/// Of a number beyond std::int64_t only an identity is left, which is all that a sequence_id is.
+Parameter parameter_of(const std::string& name, const InferParameter& given) {
+  switch (given.parameter_choice_case()) {
+    case InferParameter::kBoolParam:
+      return given.bool_param();
+    case InferParameter::kInt64Param:
+      return given.int64_param();
+    case InferParameter::kStringParam:
+      return given.string_param();
+    case InferParameter::kDoubleParam:
+      return given.double_param();
+    case InferParameter::kUint64Param:
+      break;
+    case InferParameter::PARAMETER_CHOICE_NOT_SET:
+      refuse(ErrorCode::invalid_argument, "the parameter '" + name + "' has no value");
+  }
+  if (given.uint64_param() > std::numeric_limits<std::int64_t>::max() && name != "sequence_id") {
+    refuse(ErrorCode::invalid_argument, "the parameter '" + name + "' is a number above 2^63 - 1");
+  }
+  return static_cast<std::int64_t>(given.uint64_param());
+}
+
+void check_no_region(const std::string& tensor, const google::protobuf::Map<std::string, InferParameter>& parameters) {
+  if (!parameters.contains(kSharedMemoryRegion)) return;
+  refuse(ErrorCode::invalid_argument,
+         "the tensor '" + tensor + "' is said to lie in shared memory, which this worker does not take from clients");
+}
+
+using DataTypeOf = DataType (*)(std::string_view);
+
+DataType data_type_of_client(std::string_view name) {
+  const std::optional<DataType> ours = data_type_from_name(name);
+  return ours ? *ours : data_type_of_oip(name);
+}
+
+void set(const Parameter& value, InferParameter& parameter) {
+  if (const auto* const flag = std::get_if<bool>(&value)) {
+    parameter.set_bool_param(*flag);
+  } else if (const auto* const number = std::get_if<std::int64_t>(&value)) {
+    parameter.set_int64_param(*number);
+  } else if (const auto* const real = std::get_if<double>(&value)) {
+    parameter.set_double_param(*real);
+  } else {
+    parameter.set_string_param(std::get<std::string>(value));
+  }
+}
+
+TensorBuffer input_of(ModelInferRequest& request, int i, bool raw, DataTypeOf data_type_of) {
+  const ModelInferRequest::InferInputTensor& input = request.inputs(i);
+  check_no_region(input.name(), input.parameters());
+  const AnnouncedTensor announced{input.name(), data_type_of(input.datatype()),
+                                  std::span(input.shape().data(), static_cast<std::size_t>(input.shape_size()))};
+  if (!raw) return tensor_of_contents(announced, input.contents());
+  if (input.has_contents()) {
+    refuse(ErrorCode::invalid_tensor, "the tensor '" + input.name() + "' has contents beside raw_input_contents");
+  }
+  auto bytes = std::make_shared<const std::string>(std::move(*request.mutable_raw_input_contents(i)));
+  return tensor_of_raw(announced, std::as_bytes(std::span(*bytes)), bytes);
+}
+
+Parameters parameters_of(const ModelInferRequest& request) {
+  Parameters parameters;
+  for (const auto& [name, value] : request.parameters()) parameters.emplace(name, parameter_of(name, value));
+  return parameters;
+}
+
+void take_requested(const ModelInferRequest& request, const WorkerCore& core, ReceivedCall& received) {
+  received.requested.reserve(static_cast<std::size_t>(request.outputs_size()));
+  for (const auto& output : request.outputs()) {
+    check_no_region(output.name(), output.parameters());
+    received.requested.push_back(output.name());
+  }
+  check_requested(received.requested, core.signature(), core.model_id());
+}
+
+void take_inputs(ModelInferRequest& request, DataTypeOf data_type_of, Call& call) {
+  const bool raw = request.raw_input_contents_size() > 0;
+  if (raw && request.raw_input_contents_size() != request.inputs_size()) {
+    refuse(ErrorCode::invalid_tensor, "the request has " + std::to_string(request.inputs_size()) + " inputs and " +
+                                          std::to_string(request.raw_input_contents_size()) + " raw_input_contents");
+  }
+  for (int i = 0; i < request.inputs_size(); ++i) {
+    const std::string& name = request.inputs(i).name();
+    if (call.inputs.contains(name)) refuse(ErrorCode::invalid_tensor, "the input '" + name + "' is there twice");
+    call.inputs.emplace(name, input_of(request, i, raw, data_type_of));
+  }
+}
+
+}  // namespace
+
+ReceivedCall received_call(ModelInferRequest& request, const WorkerCore& core) {
+  Parameters parameters = parameters_of(request);
+  ReceivedCall received;
+  if (const auto found = parameters.find("triton_enable_empty_final_response"); found != parameters.end()) {
+    const auto* const wanted = std::get_if<bool>(&found->second);
+    received.wants_empty_final_response = wanted != nullptr && *wanted;
+    parameters.erase(found);
+  }
+  CallParameters told = call_parameters(std::move(parameters));
+  received.begins_session = told.begins_session;
+  received.ends_session = told.ends_session;
+  received.call.session_id = std::move(told.session_id);
+  received.call.priority = told.priority;
+  received.call.parameters = std::move(told.own);
+  if (told.timeout) received.call.deadline = later(monotonic_clock().now(), *told.timeout);
+
+  take_requested(request, core, received);
+  take_inputs(request, &data_type_of_oip, received.call);
+  return received;
+}
+
+ReceivedCall call_of_client(ModelInferRequest& request, const WorkerCore& core) {
+  ReceivedCall received;
+  received.call.parameters = parameters_of(request);
+  received.wants_empty_final_response = true;
+  take_requested(request, core, received);
+  take_inputs(request, &data_type_of_client, received.call);
+  return received;
+}
+
+grpc::ByteBuffer request_bytes(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters) {
+  ModelInferRequest request;
+  request.set_model_name(model_id);
+  for (const auto& [name, value] : parameters) set(value, (*request.mutable_parameters())[name]);
+  for (const auto& [name, tensor] : inputs) {
+    ModelInferRequest::InferInputTensor& input = *request.add_inputs();
+    input.set_name(name);
+    input.set_datatype(std::string(oip_name(tensor.dtype())));
+    for (const std::int64_t extent : tensor.shape()) input.add_shape(extent);
+  }
+  RawSlices slices(request.SerializeAsString());
+  for (const auto& [name, tensor] : inputs) slices.append(ModelInferRequest::kRawInputContentsFieldNumber, tensor);
+  return slices.bytes();
+}
+
+TensorMap outputs_of(inference::ModelInferResponse& response) {
+  const auto wrong = [](const std::string& why) {
+    return Error(ErrorCode::protocol_error, "the worker is refused: its answer " + why);
+  };
+  if (response.raw_output_contents_size() != response.outputs_size()) throw wrong("has outputs without elements");
+  TensorMap outputs;
+  for (int i = 0; i < response.outputs_size(); ++i) {
+    const auto& output = response.outputs(i);
+    auto bytes = std::make_shared<const std::string>(std::move(*response.mutable_raw_output_contents(i)));
+    try {
+      const AnnouncedTensor announced{output.name(), data_type_of_client(output.datatype()),
+                                      std::span(output.shape().data(), static_cast<std::size_t>(output.shape_size()))};
+      TensorBuffer tensor = tensor_of_raw(announced, std::as_bytes(std::span(*bytes)), bytes);
+      if (!outputs.emplace(output.name(), std::move(tensor)).second) throw wrong("has an output twice");
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::protocol_error) throw;
+      throw wrong(std::string("has an output that is none: ") + error.what());
+    }
+  }
+  return outputs;
+}
+
+}  // namespace remotemedia::detail

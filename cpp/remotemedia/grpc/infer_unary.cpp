@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "remotemedia/grpc/infer_call.h"
+#include "remotemedia/grpc/infer_handlers.h"
+#include "remotemedia/grpc/message_handler.h"
+
+namespace remotemedia::detail {
+namespace {
+
+class InferHandler final : public CallHandler {
+ public:
+  InferHandler(UnaryCall& call, const ServedModels& models, Callers& callers)
+      : call_(call), models_(models), callers_(callers) {}
+
+  void begin() noexcept override {
+    try {
+      auto message = received_message<inference::ModelInferRequest>(call_.request());
+      infer_->submit(call_origin(call_.context(), models_, callers_), message, false);
+    } catch (const std::exception&) {
+      fail(call_, std::current_exception());
+    }
+  }
+
+  void cancelled() noexcept override { infer_->cancel(); }
+
+ private:
+  void answered(const InferCall& infer, Answer&& answer) noexcept {
+    grpc::ByteBuffer bytes;
+    try {
+      if (answer.error != nullptr) std::rethrow_exception(answer.error);
+      bytes = response_bytes(infer.head(), std::move(answer.outputs), infer.signature());
+    } catch (const std::exception&) {
+      fail(call_, std::current_exception());
+      return;
+    }
+    call_.finish(bytes);
+  }
+
+  UnaryCall& call_;
+  const ServedModels& models_;
+  Callers& callers_;
+  const std::shared_ptr<InferCall> infer_ = std::make_shared<InferCall>(
+      [this](const InferCall& infer, Answer&& answer) { answered(infer, std::move(answer)); });
+};
+
+}  // namespace
+
+std::shared_ptr<CallHandler> infer_handler(UnaryCall& call, const ServedModels& models, Callers& callers) {
+  return std::make_shared<InferHandler>(call, models, callers);
+}
+
+}  // namespace remotemedia::detail

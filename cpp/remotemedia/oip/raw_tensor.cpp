@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/oip/raw_tensor.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "remotemedia/base/error.h"
+#include "remotemedia/tensor/dims.h"
+
+namespace remotemedia::detail {
+namespace {
+
+constexpr std::size_t kAlignment = 16;  // of the largest element
+
+[[noreturn]] void refuse(const AnnouncedTensor& tensor, const std::string& why) {
+  throw Error(ErrorCode::invalid_tensor, "the tensor '" + std::string(tensor.name) + "' " + why);
+}
+
+Dims dims_of(const AnnouncedTensor& tensor) {
+  if (tensor.shape.size() > kMaxRank) {
+    refuse(tensor,
+           "has " + std::to_string(tensor.shape.size()) + " dimensions, " + std::to_string(kMaxRank) + " are the most");
+  }
+  return Dims(tensor.shape);
+}
+
+}  // namespace
+
+std::size_t element_count_of(const AnnouncedTensor& tensor) {
+  const Dims shape = dims_of(tensor);
+  const std::size_t most = std::numeric_limits<std::int64_t>::max() / std::max<std::size_t>(itemsize(tensor.dtype), 1);
+  std::size_t count = 1;
+  bool empty = false;
+  for (const std::int64_t extent : shape) {
+    if (extent < 0) refuse(tensor, "has an extent of " + std::to_string(extent));
+    if (extent == 0) {
+      empty = true;
+      continue;
+    }
+    if (static_cast<std::uint64_t>(extent) > most / count) {
+      refuse(tensor, "is of the shape " + to_string(shape) + ", which no memory holds");
+    }
+    count *= static_cast<std::size_t>(extent);
+  }
+  return empty ? 0 : count;
+}
+
+TensorBuffer tensor_of_raw(const AnnouncedTensor& tensor, std::span<const std::byte> bytes,
+                           std::shared_ptr<const void> owner) {
+  const std::size_t count = element_count_of(tensor);
+  const std::size_t size = itemsize(tensor.dtype);
+  if (size == 0) refuse(tensor, "has elements of any length, and this one takes elements of one size");
+  if (bytes.size() / size != count || bytes.size() % size != 0) {
+    refuse(tensor, "of " + std::string(to_string(tensor.dtype)) + " and the shape " + to_string(dims_of(tensor)) +
+                       " has " + std::to_string(bytes.size()) + " bytes instead of " + std::to_string(count) +
+                       " elements of " + std::to_string(size));
+  }
+  const Dims shape = dims_of(tensor);
+  if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kAlignment != 0) {
+    return TensorBuffer::from_bytes(bytes, shape, tensor.dtype).as_read_only();
+  }
+  // Read-only: nobody writes what it points to.
+  void* const data = const_cast<std::byte*>(bytes.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  return TensorBuffer::from_foreign(data, shape, tensor.dtype, std::move(owner), true);
+}
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ServedModels: the models that one endpoint of the wire serves, by name.
+
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "remotemedia/base/export.h"
+#include "remotemedia/base/mutex.h"
+#include "remotemedia/worker/transport.h"
+
+namespace remotemedia::detail {
+
+/// The version of every model.
+inline constexpr std::string_view kModelVersion = "1";
+
+/// Threads:   any.
+/// Lifetime:  longer than every Use.
+class REMOTEMEDIA_API ServedModels {
+ public:
+  /// Keeps a model from being removed.
+  using Use = std::shared_ptr<const ServedWorker>;
+
+  ServedModels() = default;
+  ServedModels(const ServedModels&) = delete;
+  ServedModels& operator=(const ServedModels&) = delete;
+  ~ServedModels() = default;
+
+  /// Errors:  invalid_argument for a name that is there already.
+  void add(const ServedWorker& worker);
+
+  /// Waits until nobody uses it.
+  void remove(const std::string& model_id);
+
+  bool empty() const;
+
+  /// version: empty for any.
+  ///
+  /// Errors:  model_not_found that names the model.
+  Use find(const std::string& name, const std::string& version) const;
+
+  std::vector<Use> all() const;
+
+ private:
+  struct Model {
+    Use use;
+    std::shared_ptr<bool> in_use;  ///< Guarded by mutex_. False once the last Use is gone, and the ServedWorker too.
+  };
+
+  mutable Mutex mutex_;
+  CondVar let_go_;
+  std::map<std::string, Model, std::less<>> models_ REMOTEMEDIA_GUARDED_BY(mutex_);  // ends first: its ends lock
+};
+
+}  // namespace remotemedia::detail
