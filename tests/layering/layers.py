@@ -21,7 +21,8 @@ ROOMS: dict[str, set[str]] = {
     "channel": {"base", "platform", "memory", "tensor", "worker"},
     "oip": {"base", "platform", "tensor", "worker"},
     "grpc": {"base", "platform", "memory", "tensor", "worker", "oip"},
-    "transports": {"base", "platform", "worker", "channel", "grpc"},
+    "http": {"base", "platform", "tensor", "worker", "oip"},
+    "transports": {"base", "platform", "worker", "channel", "grpc", "http"},
 }
 """Rooms of cpp/remotemedia and what each may include beside itself."""
 

@@ -6,28 +6,17 @@
 #include <span>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/oip/heap_caller.h"
 #include "remotemedia/platform/machine.h"
-#include "remotemedia/tensor/tensor_buffer.h"
-#include "remotemedia/worker/request.h"
 
 namespace remotemedia::detail {
-namespace {
-
-class FarCaller final : public Caller {
- public:
-  FarCaller() : Caller(new_client_id()) {}
-  TensorBuffer allocate(const Dims& shape, DataType dtype) override { return TensorBuffer::allocate(shape, dtype); }
-};
-
-}  // namespace
-
-Callers::Callers() : of_sessions_(std::make_shared<FarCaller>()) {}
+Callers::Callers() : of_sessions_(std::make_shared<HeapCaller>()) {}
 
 std::shared_ptr<Caller> Callers::of_connection(const std::string& peer) {
   MutexLock lock(mutex_);
   std::weak_ptr<Caller>& known = connections_[peer];
   if (std::shared_ptr<Caller> caller = known.lock()) return caller;
-  auto caller = std::make_shared<FarCaller>();
+  auto caller = std::make_shared<HeapCaller>();
   known = caller;
   if (connections_.size() >= sweep_at_) {
     std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
@@ -41,7 +30,7 @@ Callers::Attachment Callers::attach(const ClientId& client) {
   platform::random_bytes(made.token);
   MutexLock lock(mutex_);
   const auto same = std::ranges::find_if(attachments_, [&](const auto& each) { return each.second.first == client; });
-  made.caller = same != attachments_.end() ? same->second.second : std::make_shared<FarCaller>();
+  made.caller = same != attachments_.end() ? same->second.second : std::make_shared<HeapCaller>();
   attachments_.emplace(made.token, std::pair(client, made.caller));
   return made;
 }

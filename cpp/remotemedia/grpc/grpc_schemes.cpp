@@ -7,17 +7,16 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/base/log.h"
-#include "remotemedia/base/mutex.h"
 #include "remotemedia/grpc/grpc_connection.h"
 #include "remotemedia/grpc/grpc_server.h"
 #include "remotemedia/memory/fork_generation.h"
+#include "remotemedia/oip/servers_by_address.h"
 #include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/platform/os_error.h"
 
@@ -26,37 +25,6 @@ namespace {
 
 constexpr std::string_view kScheme = "grpc://";
 constexpr std::string_view kUnixScheme = "grpc+unix:";
-
-struct Address {
-  std::string host;
-  std::string port;
-};
-
-[[noreturn]] void refuse(const std::string& endpoint, const std::string& why) {
-  throw Error(ErrorCode::invalid_argument, "the endpoint '" + endpoint + "' " + why);
-}
-
-Address address_of(const std::string& endpoint) {
-  const std::string text = endpoint.substr(kScheme.size());
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) refuse(endpoint, "has no host and port: write grpc://127.0.0.1:8001");
-  Address address{text.substr(0, colon), text.substr(colon + 1)};
-  const bool digits = !address.port.empty() && address.port.size() <= 5 &&
-                      address.port.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits || std::stoi(address.port) > 65535) refuse(endpoint, "has a port that is none: 0 to 65535");
-  return address;
-}
-
-/// A name that begins with 127. is none of these numbers.
-bool is_loopback(const std::string& host) {
-  if (host == "localhost" || host == "[::1]") return true;
-  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
-}
-
-void check_may_listen(const std::string& endpoint, const Address& address, const WireAccess& access) {
-  if (is_loopback(address.host) || access.tls || !access.token.empty() || access.insecure) return;
-  refuse(endpoint, "can be reached from other machines: that takes tls, a token, or insecure; loopback does not");
-}
 
 /// Its threads are not there in a forked child.
 void check_not_forked(const std::string& endpoint) {
@@ -68,46 +36,28 @@ void check_not_forked(const std::string& endpoint) {
                   "spawn, or use unix:/path");
 }
 
-/// The servers of this process, by endpoint: workers that name the same one share it.
-class Servers {
- public:
-  static Servers& of_this_process() {
-    static Servers servers;
-    return servers;
-  }
+using Servers = ServersByAddress<GrpcServer>;
 
-  std::pair<std::shared_ptr<GrpcServer>, std::string> at(const std::string& endpoint, const WireAccess& access) {
-    check_not_forked(endpoint);
-    MutexLock lock(mutex_);
-    if (const auto found = servers_.find(endpoint); found != servers_.end()) {
-      if (auto server = found->second.lock()) {
-        if (server->access() != access) refuse(endpoint, "is served with another tls, token or insecure");
-        return {server, endpoint};
-      }
-    }
-    std::string reached = endpoint;
-    std::shared_ptr<GrpcServer> server;
+Servers::Made server_at(const std::string& endpoint, const WireAccess& access) {
+  static Servers servers;
+  check_not_forked(endpoint);
+  return servers.at(endpoint, endpoint, access, [&]() -> Servers::Made {
     if (endpoint.starts_with(kUnixScheme)) {
-      server = std::make_shared<GrpcServer>(std::filesystem::path(endpoint.substr(kUnixScheme.size())), access);
-    } else {
-      const Address address = address_of(endpoint);
-      check_may_listen(endpoint, address, access);
-      server = std::make_shared<GrpcServer>(address.host, address.port, access);
-      reached = std::string(kScheme) + address.host + ":" + std::to_string(server->port());
+      return {std::make_shared<GrpcServer>(std::filesystem::path(endpoint.substr(kUnixScheme.size())), access),
+              endpoint};
     }
-    servers_[reached] = server;
-    return {server, reached};
-  }
-
- private:
-  Mutex mutex_;
-  std::map<std::string, std::weak_ptr<GrpcServer>> servers_ REMOTEMEDIA_GUARDED_BY(mutex_);
-};
+    WireAddress address = wire_address_of(endpoint, kScheme);
+    check_may_listen(endpoint, address, access);
+    auto server = std::make_shared<GrpcServer>(address.host, address.port, access);
+    address.port = std::to_string(server->port());
+    return {server, std::string(kScheme) + address.text()};
+  });
+}
 
 class GrpcListener final : public WorkerListener {
  public:
   GrpcListener(const ServedWorker& worker, const std::string& endpoint) : model_id_(worker.core.model_id()) {
-    std::tie(server_, endpoint_) = Servers::of_this_process().at(endpoint, worker.core.config().access);
+    std::tie(server_, endpoint_) = server_at(endpoint, worker.core.config().access);
     try {
       const EndpointScheme& local = scheme_of("unix:");
       local_ = local.listen(worker, local.default_endpoint());
@@ -148,14 +98,13 @@ std::unique_ptr<WorkerListener> listen(const ServedWorker& worker, const std::st
 std::pair<std::string, std::string> split_model(const std::string& endpoint) {
   const std::size_t mark = endpoint.find('#');
   if (mark == std::string::npos) return {endpoint, ""};
-  if (mark + 1 == endpoint.size()) refuse(endpoint, "names no model behind its #");
+  if (mark + 1 == endpoint.size()) refuse_endpoint(endpoint, "names no model behind its #");
   return {endpoint.substr(0, mark), endpoint.substr(mark + 1)};
 }
 
 std::string target_of(const std::string& endpoint) {
   if (endpoint.starts_with(kUnixScheme)) return endpoint.substr(std::string_view("grpc+").size());
-  const Address address = address_of(endpoint);
-  return address.host + ":" + address.port;
+  return wire_address_of(endpoint, kScheme).text();
 }
 
 /// To the same worker; none where it has none for this client.

@@ -83,17 +83,9 @@ class WatchHandler final : public CallHandler {
 
 }  // namespace
 
-bool is_serving(const ServedWorker& worker) {
-  const WorkerState state = worker.core.status().status;
-  return (state == WorkerState::ready || state == WorkerState::busy) && worker.core.healthy();
-}
-
 HealthCheckResponse::ServingStatus Health::status_of(const std::string& service) const {
+  if (service.empty()) return models_.are_serving() ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
   const std::vector<ServedModels::Use> all = models_.all();
-  if (service.empty()) {
-    const bool well = std::ranges::all_of(all, [](const auto& model) { return is_serving(*model); });
-    return well ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
-  }
   const auto found = std::ranges::find(all, service, [](const auto& model) { return model->core.model_id(); });
   if (found == all.end()) return HealthCheckResponse::UNKNOWN;
   return is_serving(**found) ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;

@@ -35,7 +35,4 @@ class Health {
   std::atomic<bool> ending_{false};
 };
 
-/// Whether it takes calls and its model says that it is well.
-bool is_serving(const ServedWorker& worker);
-
 }  // namespace remotemedia::detail

@@ -11,20 +11,12 @@
 #include <vector>
 
 #include "remotemedia/grpc/protocol/open_inference.pb.h"
-#include "remotemedia/worker/request.h"
+#include "remotemedia/oip/infer_call.h"
 #include "remotemedia/worker/worker_core.h"
 
 namespace remotemedia::detail {
 
 inline constexpr const char* kInferenceService = "inference.GRPCInferenceService";
-
-struct ReceivedCall {
-  Call call;                           ///< Without on_answer.
-  std::vector<std::string> requested;  ///< Outputs; none: all.
-  bool begins_session = false;
-  bool ends_session = false;
-  bool wants_empty_final_response = false;
-};
 
 /// Takes the bytes out of `request`; inputs are views of them. The deadline is what its parameters say.
 ///

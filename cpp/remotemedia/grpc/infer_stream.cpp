@@ -7,9 +7,10 @@
 #include <utility>
 
 #include "remotemedia/base/mutex.h"
-#include "remotemedia/grpc/infer_call.h"
 #include "remotemedia/grpc/infer_handlers.h"
 #include "remotemedia/grpc/message_handler.h"
+#include "remotemedia/grpc/response_bytes.h"
+#include "remotemedia/grpc/submit_infer.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -90,7 +91,7 @@ class StreamInferHandler final : public CallHandler, public std::enable_shared_f
     }
     try {
       inference::ModelInferRequest message = received_message<inference::ModelInferRequest>(read_);
-      call->submit(*origin_, message, true);
+      submit(*call, *origin_, message, true);
     } catch (const std::exception&) {
       Answer answer;
       answer.error = std::current_exception();

@@ -4,9 +4,10 @@
 #include <memory>
 #include <utility>
 
-#include "remotemedia/grpc/infer_call.h"
 #include "remotemedia/grpc/infer_handlers.h"
 #include "remotemedia/grpc/message_handler.h"
+#include "remotemedia/grpc/response_bytes.h"
+#include "remotemedia/grpc/submit_infer.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -19,7 +20,7 @@ class InferHandler final : public CallHandler {
   void begin() noexcept override {
     try {
       auto message = received_message<inference::ModelInferRequest>(call_.request());
-      infer_->submit(call_origin(call_.context(), models_, callers_), message, false);
+      submit(*infer_, call_origin(call_.context(), models_, callers_), message, false);
     } catch (const std::exception&) {
       fail(call_, std::current_exception());
     }

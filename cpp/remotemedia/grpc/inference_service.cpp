@@ -2,10 +2,8 @@
 
 #include "remotemedia/grpc/inference_service.h"
 
-#include <algorithm>
 #include <string>
 
-#include "remotemedia/grpc/health_service.h"
 #include "remotemedia/grpc/infer_handlers.h"
 #include "remotemedia/grpc/message_handler.h"
 #include "remotemedia/grpc/model_description.h"
@@ -15,15 +13,6 @@ namespace remotemedia::detail {
 namespace {
 
 using namespace inference;  // NOLINT(google-build-using-namespace): the messages of one protocol
-
-/// One that is not there is not ready, which is no error.
-bool is_ready(const ServedModels& models, const std::string& name, const std::string& version) {
-  const std::vector<ServedModels::Use> all = models.all();
-  const bool any_version = version.empty() || version == kModelVersion;
-  return any_version && std::ranges::any_of(all, [&](const auto& model) {
-           return model->core.model_id() == name && is_serving(*model);
-         });
-}
 
 void tell_about_server(ServerMetadataResponse& response) {
   response.set_name("remotemedia");
@@ -64,13 +53,11 @@ std::vector<Method> inference_methods(const ServedModels& models, Callers& calle
           "ServerLive", [](auto&, const auto& /*request*/, auto& response) { response.set_live(true); }),
       message_method<ServerReadyRequest, ServerReadyResponse>(
           "ServerReady",
-          [&](auto&, const auto& /*request*/, auto& response) {
-            response.set_ready(std::ranges::all_of(models.all(), [](const auto& model) { return is_serving(*model); }));
-          }),
+          [&](auto&, const auto& /*request*/, auto& response) { response.set_ready(models.are_serving()); }),
       message_method<ModelReadyRequest, ModelReadyResponse>("ModelReady",
                                                             [&](auto&, const auto& request, auto& response) {
                                                               response.set_ready(
-                                                                  is_ready(models, request.name(), request.version()));
+                                                                  models.is_serving(request.name(), request.version()));
                                                             }),
       message_method<ServerMetadataRequest, ServerMetadataResponse>(
           "ServerMetadata", [](auto&, const auto& /*request*/, auto& response) { tell_about_server(response); }),

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "remotemedia/oip/data_type_names.h"
+#include "remotemedia/oip/last_inference.h"
 #include "remotemedia/oip/served_models.h"
-#include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -93,12 +93,7 @@ void describe(const ServedWorker& model, inference::ModelStatistics& statistics)
   const WorkerCounts counts = model.core.counts();
   statistics.set_name(model.core.model_id());
   statistics.set_version(std::string(kModelVersion));
-  if (counts.last_run_at) {
-    const auto ago = monotonic_clock().now() - *counts.last_run_at;
-    const auto at = std::chrono::system_clock::now() - ago;
-    statistics.set_last_inference(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count()));
-  }
+  statistics.set_last_inference(last_inference(counts));
   statistics.set_inference_count(counts.rows);
   statistics.set_execution_count(counts.runs);
   inference::InferStatistics& times = *statistics.mutable_inference_stats();

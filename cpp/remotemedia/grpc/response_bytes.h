@@ -12,17 +12,10 @@
 #include <vector>
 
 #include "remotemedia/grpc/protocol/open_inference.pb.h"
+#include "remotemedia/oip/infer_call.h"
 #include "remotemedia/worker/worker_core.h"
 
 namespace remotemedia::detail {
-
-/// What of a request its answers repeat.
-struct AnswerHead {
-  std::string model_id;
-  std::string request_id;
-  std::vector<std::string> requested;
-  bool of_client = false;  ///< Attached: element types and errors have our own names.
-};
 
 /// Errors:    those of in_requested_order; invalid_tensor for a datatype that the protocol has not.
 /// Lifetime:  outputs that are contiguous are kept, not copied.

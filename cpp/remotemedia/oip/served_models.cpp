@@ -2,6 +2,7 @@
 
 #include "remotemedia/oip/served_models.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "remotemedia/base/error.h"
@@ -64,6 +65,22 @@ std::vector<ServedModels::Use> ServedModels::all() const {
   all.reserve(models_.size());
   for (const auto& [name, model] : models_) all.push_back(model.use);
   return all;
+}
+
+bool ServedModels::is_serving(const std::string& name, const std::string& version) const {
+  const bool any_version = version.empty() || version == kModelVersion;
+  return any_version && std::ranges::any_of(all(), [&](const Use& model) {
+           return model->core.model_id() == name && detail::is_serving(*model);
+         });
+}
+
+bool ServedModels::are_serving() const {
+  return std::ranges::all_of(all(), [](const Use& model) { return detail::is_serving(*model); });
+}
+
+bool is_serving(const ServedWorker& worker) {
+  const WorkerState state = worker.core.status().status;
+  return (state == WorkerState::ready || state == WorkerState::busy) && worker.core.healthy();
 }
 
 }  // namespace remotemedia::detail

@@ -47,6 +47,10 @@ class REMOTEMEDIA_API ServedModels {
 
   std::vector<Use> all() const;
 
+  /// Whether one is there and takes calls, and whether all that are there do.
+  bool is_serving(const std::string& name, const std::string& version) const;
+  bool are_serving() const;
+
  private:
   struct Model {
     Use use;
@@ -57,5 +61,8 @@ class REMOTEMEDIA_API ServedModels {
   CondVar let_go_;
   std::map<std::string, Model, std::less<>> models_ REMOTEMEDIA_GUARDED_BY(mutex_);  // ends first: its ends lock
 };
+
+/// Whether it takes calls and its model says that it is well.
+REMOTEMEDIA_API bool is_serving(const ServedWorker& worker);
 
 }  // namespace remotemedia::detail

@@ -37,6 +37,15 @@ Duration LatencyHistogram::percentile(double fraction) const noexcept {
   return Duration{0};
 }
 
+std::uint64_t LatencyHistogram::count_up_to(Duration limit) const noexcept {
+  std::uint64_t count = 0;
+  for (std::size_t bucket = 0; bucket < counts_.size(); ++bucket) {
+    if (upper_end_of(bucket) > static_cast<std::uint64_t>(std::max(limit, Duration{0}).count())) break;
+    count += counts_[bucket];
+  }
+  return count;
+}
+
 Duration LatencyHistogram::mean() const noexcept {
   if (count_ == 0) return Duration{0};
   const double mean = nanoseconds_ / static_cast<double>(count_);

@@ -24,6 +24,9 @@ class REMOTEMEDIA_API LatencyHistogram {
 
   Duration mean() const noexcept;
 
+  /// How many took no longer; exact where `limit` is one nanosecond below a power of two of them.
+  std::uint64_t count_up_to(Duration limit) const noexcept;
+
  private:
   static constexpr std::size_t kSteps = 4;  // for each power of two
 

@@ -126,6 +126,11 @@ WorkerCounts WorkerCore::counts() const {
   return statistics_.counts();
 }
 
+LatencyHistogram WorkerCore::latencies() const {
+  MutexLock lock(mutex_);
+  return statistics_.latencies();
+}
+
 WorkerInfo WorkerCore::status() const {
   MutexLock lock(mutex_);
   WorkerInfo info;

@@ -94,6 +94,7 @@ class REMOTEMEDIA_API WorkerCore {
 
   WorkerInfo status() const;
   WorkerCounts counts() const;
+  LatencyHistogram latencies() const;
 
   /// The model's last answer, unless it hangs or the worker does not run.
   bool healthy();

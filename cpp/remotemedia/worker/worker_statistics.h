@@ -57,6 +57,9 @@ class REMOTEMEDIA_API WorkerStatistics {
   void write_to(WorkerInfo& info) const;
   const WorkerCounts& counts() const noexcept { return counts_; }
 
+  /// Of all that ended, however.
+  const LatencyHistogram& latencies() const noexcept { return latencies_; }
+
  private:
   std::uint64_t ended_ = 0;
   std::uint64_t failed_ = 0;

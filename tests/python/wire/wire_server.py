@@ -70,8 +70,8 @@ class WireServer:
 
     @property
     def target(self) -> str:
-        """What clients of gRPC call it."""
-        return self.endpoint.removeprefix("grpc://").removeprefix("grpc+")
+        """What clients of Triton call it."""
+        return self.endpoint.removeprefix("grpc://").removeprefix("grpc+").removeprefix("http://")
 
     def end(self) -> list[str]:
         self.program.tell("end")

@@ -1,35 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "remotemedia/grpc/infer_call.h"
+#include "remotemedia/oip/infer_call.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace remotemedia::detail {
 
-void InferCall::submit(const CallOrigin& origin, inference::ModelInferRequest& request, bool stream) {
-  head_.of_client = origin.attached != nullptr;
-  const ServedModels::Use model = origin.models.find(request.model_name(), request.model_version());
+void InferCall::submit(const ServedModels::Use& model, const std::shared_ptr<Caller>& caller, ReceivedCall&& received) {
   WorkerCore& core = model->core;
-  head_.model_id = core.model_id();
-  head_.request_id = request.id();
-  ReceivedCall received = origin.attached != nullptr ? call_of_client(request, core) : received_call(request, core);
-  if (head_.of_client) {
-    received.call.session_id = origin.session;
-    received.call.priority = origin.priority;
-  }
   head_.requested = std::move(received.requested);
   signature_ = &core.signature();
   wants_empty_final_response_ = received.wants_empty_final_response;
 
-  const std::optional<std::string> session = received.call.session_id;
-  const std::shared_ptr<Caller> caller = origin.attached != nullptr ? origin.attached
-                                         : session                  ? origin.callers.of_sessions()
-                                                                    : origin.callers.of_connection(origin.peer);
-  if (session && received.begins_session) core.close_session({caller->client_id(), *session});
-  if (session && received.ends_session) ends_ = SessionKey{caller->client_id(), *session};
-  received.call.stream = stream;
-  received.call.deadline = std::min(received.call.deadline, origin.deadline);
+  if (const std::optional<std::string>& session = received.call.session_id) {
+    const SessionKey key{caller->client_id(), *session};
+    if (received.begins_session) core.close_session(key);
+    if (received.ends_session) ends_ = key;
+  }
   received.call.on_answer = [self = shared_from_this()](Answer&& answer) { self->answered(std::move(answer)); };
   {
     MutexLock lock(mutex_);

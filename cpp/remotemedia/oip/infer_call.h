@@ -1,26 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// InferCall: one call under way, from its message to its last answer, for whoever writes the answers.
+// InferCall: one call under way, from what was read of its message to its last answer, for whoever writes the answers.
 
 #pragma once
-
-#include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "remotemedia/base/export.h"
 #include "remotemedia/base/mutex.h"
-#include "remotemedia/grpc/call_origin.h"
-#include "remotemedia/grpc/infer_message.h"
-#include "remotemedia/grpc/response_bytes.h"
 #include "remotemedia/oip/served_models.h"
+#include "remotemedia/worker/request.h"
 
 namespace remotemedia::detail {
 
+/// A request as it was read.
+struct ReceivedCall {
+  Call call;                           ///< Without on_answer.
+  std::vector<std::string> requested;  ///< Outputs; none: all.
+  bool begins_session = false;
+  bool ends_session = false;
+  bool wants_empty_final_response = false;
+};
+
+/// What of a request its answers repeat.
+struct AnswerHead {
+  std::string model_id;
+  std::string request_id;
+  std::vector<std::string> requested;
+  bool of_client = false;  ///< One of ours: element types and errors have our own names.
+};
+
 /// Threads:  any.
-class InferCall : public std::enable_shared_from_this<InferCall> {
+class REMOTEMEDIA_API InferCall : public std::enable_shared_from_this<InferCall> {
  public:
   /// Called with each answer, as Call::on_answer; not after it was told the last one, after which its model may be
   /// gone.
@@ -31,12 +48,14 @@ class InferCall : public std::enable_shared_from_this<InferCall> {
   InferCall& operator=(const InferCall&) = delete;
   ~InferCall() = default;
 
-  /// Once.
-  ///
-  /// Errors:  those of received_call, ServedModels::find and WorkerCore::submit; on_answer is not called then.
-  void submit(const CallOrigin& origin, inference::ModelInferRequest& request, bool stream);
+  /// Whose answers, errors of submit() among them, tell this. Once, before submit().
+  void begin(AnswerHead head) { head_ = std::move(head); }
 
-  /// What the messages of its answers repeat.
+  /// Once. A session that the call begins or ends is closed before, or after its answer.
+  ///
+  /// Errors:  those of WorkerCore::submit; on_answer is not called then.
+  void submit(const ServedModels::Use& model, const std::shared_ptr<Caller>& caller, ReceivedCall&& received);
+
   const AnswerHead& head() const noexcept { return head_; }
 
   /// Of its model, while an answer is told.

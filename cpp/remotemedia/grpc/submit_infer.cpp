@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "remotemedia/grpc/submit_infer.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace remotemedia::detail {
+
+void submit(InferCall& call, const CallOrigin& origin, inference::ModelInferRequest& request, bool stream) {
+  const bool of_client = origin.attached != nullptr;
+  call.begin({request.model_name(), request.id(), {}, of_client});
+  const ServedModels::Use model = origin.models.find(request.model_name(), request.model_version());
+  ReceivedCall received = of_client ? call_of_client(request, model->core) : received_call(request, model->core);
+  if (of_client) {
+    received.call.session_id = origin.session;
+    received.call.priority = origin.priority;
+  }
+  received.call.stream = stream;
+  received.call.deadline = std::min(received.call.deadline, origin.deadline);
+  const std::shared_ptr<Caller> caller = of_client                  ? origin.attached
+                                         : received.call.session_id ? origin.callers.of_sessions()
+                                                                    : origin.callers.of_connection(origin.peer);
+  call.submit(model, caller, std::move(received));
+}
+
+}  // namespace remotemedia::detail

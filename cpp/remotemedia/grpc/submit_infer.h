@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a ModelInferRequest to a call under way.
+
+#pragma once
+
+#include "remotemedia/grpc/call_origin.h"
+#include "remotemedia/grpc/infer_message.h"
+#include "remotemedia/oip/infer_call.h"
+
+namespace remotemedia::detail {
+
+/// Takes the bytes out of `request`.
+///
+/// Errors:  those of received_call, ServedModels::find and InferCall::submit.
+void submit(InferCall& call, const CallOrigin& origin, inference::ModelInferRequest& request, bool stream);
+
+}  // namespace remotemedia::detail

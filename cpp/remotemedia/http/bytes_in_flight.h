@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// BytesInFlight: how much the requests under way may hold together.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "remotemedia/http/http_limits.h"
+
+namespace remotemedia::detail {
+
+/// Threads:  any.
+class BytesInFlight : public std::enable_shared_from_this<BytesInFlight> {
+ public:
+  /// Given back when it ends.
+  class Share {
+   public:
+    Share() = default;
+    Share(std::shared_ptr<BytesInFlight> of, std::uint64_t bytes) noexcept : of_(std::move(of)), bytes_(bytes) {}
+    Share(Share&& other) noexcept : of_(std::move(other.of_)), bytes_(other.bytes_) {}
+    Share& operator=(Share other) noexcept {
+      std::swap(of_, other.of_);
+      std::swap(bytes_, other.bytes_);
+      return *this;
+    }
+    ~Share() {
+      if (of_ != nullptr) of_->bytes_ -= bytes_;
+    }
+    explicit operator bool() const noexcept { return of_ != nullptr; }
+
+   private:
+    std::shared_ptr<BytesInFlight> of_;
+    std::uint64_t bytes_ = 0;
+  };
+
+  /// None where there is no room.
+  Share take(std::uint64_t bytes) noexcept {
+    if (bytes_.fetch_add(bytes) + bytes <= kMostBytesInFlight) return {shared_from_this(), bytes};
+    bytes_ -= bytes;
+    return {};
+  }
+
+ private:
+  std::atomic<std::uint64_t> bytes_{0};
+};
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HeapCaller: a client that shares no memory with the worker.
+
+#pragma once
+
+#include "remotemedia/tensor/tensor_buffer.h"
+#include "remotemedia/worker/request.h"
+
+namespace remotemedia::detail {
+
+class HeapCaller final : public Caller {
+ public:
+  HeapCaller() : Caller(new_client_id()) {}
+  TensorBuffer allocate(const Dims& shape, DataType dtype) override { return TensorBuffer::allocate(shape, dtype); }
+};
+
+}  // namespace remotemedia::detail
