@@ -226,7 +226,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     head_ = head_of(response_, bytes, keeps_alive_ && !ending_);
     std::vector<asio::const_buffer> parts{asio::buffer(head_)};
     if (!headless_) {
-      parts.push_back(asio::buffer(response_.text));
+      parts.emplace_back(asio::buffer(response_.text));
       for (const TensorBuffer& tensor : response_.elements) parts.emplace_back(tensor.data(), tensor.nbytes());
     }
     socket().expires_after(time_for(bytes));

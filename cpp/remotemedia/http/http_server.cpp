@@ -161,6 +161,15 @@ void HttpServer::stop_waiting(Entry& entry) {
 }
 
 HttpServer::~HttpServer() {
+  try {
+    let_all_go();
+  } catch (...) {
+    io_->stop();  // without memory to ask them
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void HttpServer::let_all_go() {
   asio::post(strand_, [this] {
     Failure ignored;
     acceptor_.close(ignored);
@@ -176,9 +185,7 @@ HttpServer::~HttpServer() {
     while (!connections_.empty() && std::chrono::steady_clock::now() < deadline) left_.wait_until(mutex_, deadline);
   }
   for (const auto& connection : all) connection->cut();
-  all.clear();
-  if (threads_.empty()) threads_.emplace_back([io = io_] { run(*io); });
-  for (std::thread& thread : threads_) thread.join();
+  if (threads_.empty()) run(*io_);
 }
 
 }  // namespace remotemedia::detail

@@ -55,6 +55,7 @@ class HttpServer final : private ConnectionOwner {
   };
 
   void accept();
+  void let_all_go();
   void accepted(boost::system::error_code failure, boost::asio::ip::tcp::socket socket);
   void enter(boost::asio::ip::tcp::socket socket);
 

@@ -2,7 +2,8 @@
 
 #include "remotemedia/http/status_page.h"
 
-#include <cstdio>
+#include <array>
+#include <charconv>
 #include <string_view>
 
 namespace remotemedia::detail {
@@ -48,9 +49,9 @@ std::string escaped(std::string_view value) {
 }
 
 std::string shown(double number, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof(text), "%.*f", digits, number);
-  return text;
+  std::array<char, 400> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed, digits).ptr;
+  return {text.data(), end};
 }
 
 void cell(std::string& row, std::string_view value) { row.append("<td>").append(value).append("</td>"); }
