@@ -24,7 +24,7 @@ namespace remotemedia::model_worker {
 namespace {
 
 constexpr const char* kModelInEndpoint = "{model}";
-constexpr const char* kWire = "grpc";  // endpoints that begin so serve many models, by name
+constexpr const char* kOneModel = "unix:";  // endpoints that begin otherwise serve many, by name
 
 /// NAME=VALUE.
 std::pair<std::string, std::string> named(const std::string& option, const std::string& word) {
@@ -71,7 +71,7 @@ void check_endpoints(const std::vector<ServedModel>& models) {
   for (const ServedModel& model : models) {
     for (const std::string& endpoint : model.endpoints) {
       const auto [other, is_free] = served.emplace(endpoint, model.file.model_id);
-      if (is_free || endpoint.starts_with(kWire)) continue;
+      if (is_free || !endpoint.starts_with(kOneModel)) continue;
       std::string wrong = "'" + endpoint;
       wrong.append("' is for '").append(other->second).append("' and '").append(model.file.model_id);
       throw CLI::ValidationError("--endpoint", wrong.append("': write {model} into it, or MODEL:ENDPOINT"));
@@ -82,7 +82,8 @@ void check_endpoints(const std::vector<ServedModel>& models) {
 void add_options_of_models(PerModel& options) {
   options.add(
       "--endpoint",
-      "where to serve it, unix:PATH, grpc://HOST:PORT or grpc+unix:PATH, {model} in it is the model's name; may "
+      "where to serve it, unix:PATH, grpc://HOST:PORT, grpc+unix:PATH or http://HOST:PORT, {model} in it is the "
+      "model's name; may "
       "be given several times; a private one unless given",
       "ENDPOINT", add_endpoint);
   options.add("--backend", "the engine: a plug-in's path or name; the first that reads the file unless given",
@@ -122,7 +123,7 @@ std::string token_in(const std::string& file) {
 }
 
 void add_access(CLI::App& app, TlsConfig& tls, std::string& token_file, bool& insecure) {
-  constexpr const char* kGroup = "Who may call at grpc:// endpoints";
+  constexpr const char* kGroup = "Who may call at grpc:// and http:// endpoints";
   auto* const certificate = app.add_option("--tls-certificate", tls.certificate, "encrypt, and show this certificate");
   auto* const key = app.add_option("--tls-key", tls.key, "its key");
   auto* const ca = app.add_option("--tls-ca", tls.ca, "serve only clients with a certificate of this authority");

@@ -55,8 +55,8 @@ def add_parser(commands: Any, run: Run) -> None:
         "--endpoint",
         action="append",
         metavar="ENDPOINT",
-        help="where to serve it: unix:PATH, grpc://HOST:PORT or grpc+unix:PATH; may be given several times; "
-        "a private one unless given",
+        help="where to serve it: unix:PATH, grpc://HOST:PORT, grpc+unix:PATH or http://HOST:PORT; may be given "
+        "several times; a private one unless given",
     )
     both.add_argument("--max-batch-size", type=int, metavar="N", help="rows that run together (default: 8)")
     both.add_argument(
@@ -87,7 +87,7 @@ def add_parser(commands: Any, run: Run) -> None:
     both.add_argument("--log-level", choices=log_output.LEVELS, help="(default: info)")
     both.add_argument("--systemd-notify", action="store_true", help="tell systemd, at $NOTIFY_SOCKET, when it is ready")
     wire_access.add_to(
-        parser, "who may call at grpc:// endpoints", ca_help="serve only clients with a certificate of it"
+        parser, "who may call at grpc:// and http:// endpoints", ca_help="serve only clients with a certificate of it"
     )
     parser.add_argument("--insecure", action="store_true", help="listen beyond this machine without TLS or a token")
     loader = parser.add_argument_group("of a loader")

@@ -32,7 +32,7 @@ class WorkerConfig:
             later its connection ends, and the views that it has stay. None is as long as it likes, within its quota.
         spin_us: How long a thread looks for more before it sleeps.
         drain_timeout_seconds: After which drain() gives up what still waits.
-        tls: For the endpoints of the wire (grpc://): a certificate and its key.
+        tls: For the endpoints of the wire (grpc://, http://): a certificate and its key.
         token: Likewise: what a call has to bring as "authorization: Bearer TOKEN".
         insecure: Likewise: listens beyond loopback without any of both.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tritonclient.grpc as triton
+import urllib3
 
 from tests.python.commands.command import MODELS, Command, run
 from tests.python.programs.model_worker_program import LINEAR_PLUGIN, ModelWorkerProgram
@@ -89,3 +90,18 @@ def test_what_is_wrong_with_tokens_and_certificates_is_one_line(tmp_path: Path) 
         beyond = run("serve", *words, "--endpoint", "grpc://0.0.0.0:0", folder=tmp_path)
         assert beyond[0] == 4
         assert "insecure" in beyond[2]
+
+
+def test_the_program_serves_several_models_over_http(tmp_path: Path) -> None:
+    (tmp_path / "sums.linear").write_text("2 2  1 1  1 0")
+    (tmp_path / "swaps.linear").write_text("2 2  0 1  2 0")
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    program = ModelWorkerProgram(
+        *("--model", f"sums={tmp_path}/sums.linear", "--model", f"swaps={tmp_path}/swaps.linear"),
+        *("--backend", LINEAR_PLUGIN, "--endpoint", endpoint),
+    )
+    given = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
+    for model, answered in (("sums", [3, 1]), ("swaps", [2, 2])):
+        said = urllib3.request("POST", f"{endpoint}/v2/models/{model}/infer", json=given).json()
+        assert said["outputs"][0]["data"] == answered
+    assert program.end()[0] == 0
