@@ -50,6 +50,7 @@ void check_json(const std::string& name, const TensorBuffer& tensor) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   testing::FuzzedBytes input(data, size);
+  static const detail::ClientRegions regions(true);
   detail::HttpRequest request;
   const auto split = input.take<std::uint16_t>();
   const std::string_view body(reinterpret_cast<const char*>(input.rest().data()), input.rest().size());
@@ -57,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (split % 4 == 2) request.json_bytes = body.substr(0, split / 4 % 24);
   request.body = std::make_shared<const std::string>(body);
   try {
-    const detail::RestCall call = detail::rest_call(request, core());
+    const detail::RestCall call = detail::rest_call(request, core(), regions);
     for (const auto& [name, tensor] : call.received.call.inputs) {
       testing::require(tensor.nbytes() == tensor.element_count() * itemsize(tensor.dtype()), "an input is whole");
       check_json(name, tensor);

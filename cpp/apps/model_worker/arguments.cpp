@@ -122,7 +122,7 @@ std::string token_in(const std::string& file) {
   return token;
 }
 
-void add_access(CLI::App& app, TlsConfig& tls, std::string& token_file, bool& insecure) {
+void add_access(CLI::App& app, TlsConfig& tls, std::string& token_file, WireAccess& access) {
   constexpr const char* kGroup = "Who may call at grpc:// and http:// endpoints";
   auto* const certificate = app.add_option("--tls-certificate", tls.certificate, "encrypt, and show this certificate");
   auto* const key = app.add_option("--tls-key", tls.key, "its key");
@@ -134,7 +134,10 @@ void add_access(CLI::App& app, TlsConfig& tls, std::string& token_file, bool& in
   app.add_option("--token-file", token_file, "each call brings the first line of this file, as a bearer token")
       ->type_name("FILE")
       ->group(kGroup);
-  app.add_flag("--insecure", insecure, "listen beyond this machine without any of these")->group(kGroup);
+  app.add_flag("--insecure", access.insecure, "listen beyond this machine without any of these")->group(kGroup);
+  app.add_flag("--allow-client-shared-memory", access.allow_client_shared_memory,
+               "take inputs from, and give outputs to, shared memory of this user that clients name")
+      ->group(kGroup);
 }
 
 std::optional<Duration> keep_alive_of(const std::string& text) {
@@ -183,7 +186,7 @@ std::variant<Arguments, int> read_arguments(int count, char** words) {
   app.add_option("--drain-timeout", drain_timeout, "seconds for accepted requests after SIGTERM or SIGINT")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
-  add_access(app, tls, token_file, access.insecure);
+  add_access(app, tls, token_file, access);
   app.add_option("--log-format", arguments.log_format, "text or json")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, LogFormat>{{"text", LogFormat::text}, {"json", LogFormat::json}}))

@@ -30,7 +30,7 @@ std::vector<Method> AttachService::methods() {
       message_method<v1::CloseSessionRequest, v1::CloseSessionResponse>(
           "CloseSession",
           [this](auto& context, const auto& request, auto& /*response*/) {
-            const CallOrigin origin = call_origin(context, models_, callers_);
+            const CallOrigin origin = call_origin(context, callers_);
             if (origin.attached == nullptr) {
               throw Error(ErrorCode::invalid_argument, "only an attached client has sessions");
             }

@@ -34,8 +34,8 @@ TimePoint deadline_of(const grpc::ServerContextBase& context) {
 
 }  // namespace
 
-CallOrigin call_origin(const grpc::ServerContextBase& context, const ServedModels& models, Callers& callers) {
-  CallOrigin origin{models, callers, context.peer(), deadline_of(context)};
+CallOrigin call_origin(const grpc::ServerContextBase& context, Callers& callers) {
+  CallOrigin origin{context.peer(), deadline_of(context)};
   const std::optional<std::string_view> token = metadata_of(context, kAttachmentKey);
   if (!token) return origin;
   origin.attached = callers.of_attachment(*token);

@@ -12,7 +12,6 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/grpc/callers.h"
-#include "remotemedia/oip/served_models.h"
 
 namespace remotemedia::detail {
 
@@ -22,8 +21,6 @@ inline constexpr const char* kSessionKey = "remotemedia-session-bin";
 inline constexpr const char* kPriorityKey = "remotemedia-priority";
 
 struct CallOrigin {
-  const ServedModels& models;
-  Callers& callers;
   std::string peer;
   TimePoint deadline;  ///< Of the whole RPC.
 
@@ -33,6 +30,6 @@ struct CallOrigin {
 };
 
 /// Errors:  those of Callers::of_attachment; invalid_argument for a priority that is no number.
-CallOrigin call_origin(const grpc::ServerContextBase& context, const ServedModels& models, Callers& callers);
+CallOrigin call_origin(const grpc::ServerContextBase& context, Callers& callers);
 
 }  // namespace remotemedia::detail

@@ -6,14 +6,13 @@
 
 #include <memory>
 
-#include "remotemedia/grpc/callers.h"
 #include "remotemedia/grpc/incoming_call.h"
-#include "remotemedia/oip/served_models.h"
+#include "remotemedia/grpc/infer_service.h"
 
 namespace remotemedia::detail {
 
-/// Lifetime:  `models` and `callers` outlive the call.
-std::shared_ptr<CallHandler> infer_handler(UnaryCall& call, const ServedModels& models, Callers& callers);
-std::shared_ptr<CallHandler> stream_infer_handler(StreamingCall& call, const ServedModels& models, Callers& callers);
+/// Lifetime:  what `service` names outlives the call.
+std::shared_ptr<CallHandler> infer_handler(UnaryCall& call, const InferService& service);
+std::shared_ptr<CallHandler> stream_infer_handler(StreamingCall& call, const InferService& service);
 
 }  // namespace remotemedia::detail

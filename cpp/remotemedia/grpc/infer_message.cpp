@@ -23,8 +23,6 @@ namespace {
 using inference::InferParameter;
 using inference::ModelInferRequest;
 
-constexpr const char* kSharedMemoryRegion = "shared_memory_region";
-
 [[noreturn]] void refuse(ErrorCode code, const std::string& why) { throw Error(code, why); }
 
 /// Of a number beyond std::int64_t only an identity is left, which is all that a sequence_id is.
@@ -49,10 +47,10 @@ Parameter parameter_of(const std::string& name, const InferParameter& given) {
   return static_cast<std::int64_t>(given.uint64_param());
 }
 
-void check_no_region(const std::string& tensor, const google::protobuf::Map<std::string, InferParameter>& parameters) {
-  if (!parameters.contains(kSharedMemoryRegion)) return;
-  refuse(ErrorCode::invalid_argument,
-         "the tensor '" + tensor + "' is said to lie in shared memory, which this worker does not take from clients");
+Parameters parameters_of(const google::protobuf::Map<std::string, InferParameter>& given) {
+  Parameters parameters;
+  for (const auto& [name, value] : given) parameters.emplace(name, parameter_of(name, value));
+  return parameters;
 }
 
 using DataTypeOf = DataType (*)(std::string_view);
@@ -74,51 +72,63 @@ void set(const Parameter& value, InferParameter& parameter) {
   }
 }
 
-TensorBuffer input_of(ModelInferRequest& request, int i, bool raw, DataTypeOf data_type_of) {
+/// Who reads a message, and how.
+struct Reading {
+  DataTypeOf data_type_of;
+  const ClientRegions& regions;
+};
+
+/// Takes its bytes out of the raw contents, where it has some: `next_raw` counts them.
+TensorBuffer input_of(ModelInferRequest& request, int i, int& next_raw, const Reading& reading) {
   const ModelInferRequest::InferInputTensor& input = request.inputs(i);
-  check_no_region(input.name(), input.parameters());
-  const AnnouncedTensor announced{input.name(), data_type_of(input.datatype()),
+  Parameters parameters = parameters_of(input.parameters());
+  const AnnouncedTensor announced{input.name(), reading.data_type_of(input.datatype()),
                                   std::span(input.shape().data(), static_cast<std::size_t>(input.shape_size()))};
-  if (!raw) return tensor_of_contents(announced, input.contents());
-  if (input.has_contents()) {
-    refuse(ErrorCode::invalid_tensor, "the tensor '" + input.name() + "' has contents beside raw_input_contents");
+  const std::optional<RegionPart> part = reading.regions.part_of(input.name(), parameters);
+  const bool raw = request.raw_input_contents_size() > 0;
+  if (input.has_contents() && (raw || part)) {
+    refuse(ErrorCode::invalid_tensor, "the tensor '" + input.name() + "' has contents beside " +
+                                          (part ? "a region of shared memory" : "raw_input_contents"));
   }
-  auto bytes = std::make_shared<const std::string>(std::move(*request.mutable_raw_input_contents(i)));
+  if (part) return tensor_of_part(announced, *part);
+  if (!raw) return tensor_of_contents(announced, input.contents());
+  if (next_raw == request.raw_input_contents_size()) {
+    refuse(ErrorCode::invalid_tensor, "the request has more inputs than raw_input_contents");
+  }
+  auto bytes = std::make_shared<const std::string>(std::move(*request.mutable_raw_input_contents(next_raw++)));
   return tensor_of_raw(announced, std::as_bytes(std::span(*bytes)), bytes);
 }
 
-Parameters parameters_of(const ModelInferRequest& request) {
-  Parameters parameters;
-  for (const auto& [name, value] : request.parameters()) parameters.emplace(name, parameter_of(name, value));
-  return parameters;
-}
-
-void take_requested(const ModelInferRequest& request, const WorkerCore& core, ReceivedCall& received) {
+void take_requested(const ModelInferRequest& request, const WorkerCore& core, const Reading& reading,
+                    ReceivedCall& received) {
   received.requested.reserve(static_cast<std::size_t>(request.outputs_size()));
   for (const auto& output : request.outputs()) {
-    check_no_region(output.name(), output.parameters());
+    Parameters parameters = parameters_of(output.parameters());
+    if (auto part = reading.regions.part_of(output.name(), parameters)) {
+      received.output_parts.emplace(output.name(), std::move(*part));
+    }
     received.requested.push_back(output.name());
   }
   check_requested(received.requested, core.signature(), core.model_id());
 }
 
-void take_inputs(ModelInferRequest& request, DataTypeOf data_type_of, Call& call) {
-  const bool raw = request.raw_input_contents_size() > 0;
-  if (raw && request.raw_input_contents_size() != request.inputs_size()) {
-    refuse(ErrorCode::invalid_tensor, "the request has " + std::to_string(request.inputs_size()) + " inputs and " +
-                                          std::to_string(request.raw_input_contents_size()) + " raw_input_contents");
-  }
+void take_inputs(ModelInferRequest& request, const Reading& reading, Call& call) {
+  int next_raw = 0;
   for (int i = 0; i < request.inputs_size(); ++i) {
     const std::string& name = request.inputs(i).name();
     if (call.inputs.contains(name)) refuse(ErrorCode::invalid_tensor, "the input '" + name + "' is there twice");
-    call.inputs.emplace(name, input_of(request, i, raw, data_type_of));
+    call.inputs.emplace(name, input_of(request, i, next_raw, reading));
+  }
+  if (next_raw != request.raw_input_contents_size()) {
+    refuse(ErrorCode::invalid_tensor, "the request has " + std::to_string(request.raw_input_contents_size()) +
+                                          " raw_input_contents, and takes " + std::to_string(next_raw));
   }
 }
 
 }  // namespace
 
-ReceivedCall received_call(ModelInferRequest& request, const WorkerCore& core) {
-  Parameters parameters = parameters_of(request);
+ReceivedCall received_call(ModelInferRequest& request, const WorkerCore& core, const ClientRegions& regions) {
+  Parameters parameters = parameters_of(request.parameters());
   ReceivedCall received;
   if (const auto found = parameters.find("triton_enable_empty_final_response"); found != parameters.end()) {
     const auto* const wanted = std::get_if<bool>(&found->second);
@@ -133,17 +143,20 @@ ReceivedCall received_call(ModelInferRequest& request, const WorkerCore& core) {
   received.call.parameters = std::move(told.own);
   if (told.timeout) received.call.deadline = later(monotonic_clock().now(), *told.timeout);
 
-  take_requested(request, core, received);
-  take_inputs(request, &data_type_of_oip, received.call);
+  const Reading reading{&data_type_of_oip, regions};
+  take_requested(request, core, reading, received);
+  take_inputs(request, reading, received.call);
   return received;
 }
 
 ReceivedCall call_of_client(ModelInferRequest& request, const WorkerCore& core) {
   ReceivedCall received;
-  received.call.parameters = parameters_of(request);
+  static const ClientRegions kNone(false);
+  const Reading reading{&data_type_of_client, kNone};
+  received.call.parameters = parameters_of(request.parameters());
   received.wants_empty_final_response = true;
-  take_requested(request, core, received);
-  take_inputs(request, &data_type_of_client, received.call);
+  take_requested(request, core, reading, received);
+  take_inputs(request, reading, received.call);
   return received;
 }
 

@@ -20,9 +20,8 @@ inline constexpr const char* kInferenceService = "inference.GRPCInferenceService
 
 /// Takes the bytes out of `request`; inputs are views of them. The deadline is what its parameters say.
 ///
-/// Errors:  invalid_tensor and invalid_argument, naming the tensor or parameter; model_not_found for a region of shared
-///          memory.
-ReceivedCall received_call(inference::ModelInferRequest& request, const WorkerCore& core);
+/// Errors:  invalid_tensor and invalid_argument, naming the tensor or parameter; those of ClientRegions::part_of.
+ReceivedCall received_call(inference::ModelInferRequest& request, const WorkerCore& core, const ClientRegions& regions);
 
 /// The same of an attached client: all parameters are the model's, and element types may have our own names.
 ReceivedCall call_of_client(inference::ModelInferRequest& request, const WorkerCore& core);

@@ -21,12 +21,11 @@ constexpr std::size_t kMostCalls = 64;
 /// Alive until gRPC is done with it and the worker has answered all its calls.
 class StreamInferHandler final : public CallHandler, public std::enable_shared_from_this<StreamInferHandler> {
  public:
-  StreamInferHandler(StreamingCall& call, const ServedModels& models, Callers& callers)
-      : call_(call), models_(models), callers_(callers) {}
+  StreamInferHandler(StreamingCall& call, const InferService& service) : call_(call), service_(service) {}
 
   void begin() noexcept override {
     try {
-      origin_ = std::make_unique<CallOrigin>(call_origin(call_.context(), models_, callers_));
+      origin_ = std::make_unique<CallOrigin>(call_origin(call_.context(), service_.callers));
     } catch (const std::exception&) {
       {
         MutexLock lock(mutex_);
@@ -91,7 +90,7 @@ class StreamInferHandler final : public CallHandler, public std::enable_shared_f
     }
     try {
       inference::ModelInferRequest message = received_message<inference::ModelInferRequest>(read_);
-      submit(*call, *origin_, message, true);
+      submit(*call, service_, *origin_, message, true);
     } catch (const std::exception&) {
       Answer answer;
       answer.error = std::current_exception();
@@ -149,8 +148,7 @@ class StreamInferHandler final : public CallHandler, public std::enable_shared_f
   }
 
   StreamingCall& call_;
-  const ServedModels& models_;
-  Callers& callers_;
+  const InferService service_;
   std::unique_ptr<CallOrigin> origin_;
   grpc::ByteBuffer read_;
 
@@ -166,8 +164,8 @@ class StreamInferHandler final : public CallHandler, public std::enable_shared_f
 
 }  // namespace
 
-std::shared_ptr<CallHandler> stream_infer_handler(StreamingCall& call, const ServedModels& models, Callers& callers) {
-  return std::make_shared<StreamInferHandler>(call, models, callers);
+std::shared_ptr<CallHandler> stream_infer_handler(StreamingCall& call, const InferService& service) {
+  return std::make_shared<StreamInferHandler>(call, service);
 }
 
 }  // namespace remotemedia::detail

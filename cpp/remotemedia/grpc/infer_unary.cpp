@@ -14,13 +14,12 @@ namespace {
 
 class InferHandler final : public CallHandler {
  public:
-  InferHandler(UnaryCall& call, const ServedModels& models, Callers& callers)
-      : call_(call), models_(models), callers_(callers) {}
+  InferHandler(UnaryCall& call, const InferService& service) : call_(call), service_(service) {}
 
   void begin() noexcept override {
     try {
       auto message = received_message<inference::ModelInferRequest>(call_.request());
-      submit(*infer_, call_origin(call_.context(), models_, callers_), message, false);
+      submit(*infer_, service_, call_origin(call_.context(), service_.callers), message, false);
     } catch (const std::exception&) {
       fail(call_, std::current_exception());
     }
@@ -42,16 +41,15 @@ class InferHandler final : public CallHandler {
   }
 
   UnaryCall& call_;
-  const ServedModels& models_;
-  Callers& callers_;
+  const InferService service_;
   const std::shared_ptr<InferCall> infer_ = std::make_shared<InferCall>(
       [this](const InferCall& infer, Answer&& answer) { answered(infer, std::move(answer)); });
 };
 
 }  // namespace
 
-std::shared_ptr<CallHandler> infer_handler(UnaryCall& call, const ServedModels& models, Callers& callers) {
-  return std::make_shared<InferHandler>(call, models, callers);
+std::shared_ptr<CallHandler> infer_handler(UnaryCall& call, const InferService& service) {
+  return std::make_shared<InferHandler>(call, service);
 }
 
 }  // namespace remotemedia::detail

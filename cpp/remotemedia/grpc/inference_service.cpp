@@ -17,7 +17,8 @@ using namespace inference;  // NOLINT(google-build-using-namespace): the message
 void tell_about_server(ServerMetadataResponse& response) {
   response.set_name("remotemedia");
   response.set_version(REMOTEMEDIA_VERSION);
-  for (const char* extension : {"sequence", "schedule_policy", "model_configuration", "statistics"}) {
+  for (const char* extension :
+       {"sequence", "schedule_policy", "model_configuration", "statistics", "system_shared_memory"}) {
     response.add_extensions(extension);
   }
 }
@@ -42,13 +43,25 @@ void count(const ServedModels& models, const ModelStatisticsRequest& request, Mo
   for (const auto& model : models.all()) describe(*model, *response.add_model_stats());
 }
 
+void list(const ClientRegions& regions, const std::string& name, SystemSharedMemoryStatusResponse& response) {
+  for (const auto& [each, region] : regions.list(name)) {
+    SystemSharedMemoryStatusResponse::RegionStatus& status = (*response.mutable_regions())[each];
+    status.set_name(each);
+    status.set_key(region.key);
+    status.set_offset(region.offset);
+    status.set_byte_size(region.size);
+  }
+}
+
 }  // namespace
 
-std::vector<Method> inference_methods(const ServedModels& models, Callers& callers) {
+std::vector<Method> inference_methods(const InferService& service) {
+  const ServedModels& models = service.models;
+  ClientRegions& regions = service.regions;
   return {
-      {"ModelInfer", UnaryHandler([&](UnaryCall& call) { return infer_handler(call, models, callers); })},
+      {"ModelInfer", UnaryHandler([service](UnaryCall& call) { return infer_handler(call, service); })},
       {"ModelStreamInfer",
-       StreamHandler([&](StreamingCall& call) { return stream_infer_handler(call, models, callers); })},
+       StreamHandler([service](StreamingCall& call) { return stream_infer_handler(call, service); })},
       message_method<ServerLiveRequest, ServerLiveResponse>(
           "ServerLive", [](auto&, const auto& /*request*/, auto& response) { response.set_live(true); }),
       message_method<ServerReadyRequest, ServerReadyResponse>(
@@ -76,6 +89,17 @@ std::vector<Method> inference_methods(const ServedModels& models, Callers& calle
       message_method<RepositoryIndexRequest, RepositoryIndexResponse>(
           "RepositoryIndex",
           [&](auto&, const auto& request, auto& response) { list(models, request.ready(), response); }),
+      message_method<SystemSharedMemoryStatusRequest, SystemSharedMemoryStatusResponse>(
+          "SystemSharedMemoryStatus",
+          [&](auto&, const auto& request, auto& response) { list(regions, request.name(), response); }),
+      message_method<SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse>(
+          "SystemSharedMemoryRegister",
+          [&](auto&, const auto& request, auto& /*response*/) {
+            regions.add(request.name(), request.key(), request.offset(), request.byte_size());
+          }),
+      message_method<SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse>(
+          "SystemSharedMemoryUnregister",
+          [&](auto&, const auto& request, auto& /*response*/) { regions.remove(request.name()); }),
   };
 }
 

@@ -6,13 +6,12 @@
 
 #include <vector>
 
-#include "remotemedia/grpc/callers.h"
+#include "remotemedia/grpc/infer_service.h"
 #include "remotemedia/grpc/raw_service.h"
-#include "remotemedia/oip/served_models.h"
 
 namespace remotemedia::detail {
 
 /// Lifetime:  what it is given outlives the methods.
-std::vector<Method> inference_methods(const ServedModels& models, Callers& callers);
+std::vector<Method> inference_methods(const InferService& service);
 
 }  // namespace remotemedia::detail

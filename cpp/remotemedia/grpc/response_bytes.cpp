@@ -17,11 +17,23 @@ namespace {
 using inference::ModelInferResponse;
 using inference::ModelStreamInferResponse;
 
-void add_output(ModelInferResponse& response, const std::string& name, const TensorBuffer& tensor, bool of_client) {
+/// part: where it lies; none: its elements follow.
+void add_output(ModelInferResponse& response, const std::string& name, const TensorBuffer& tensor, bool of_client,
+                const RegionPart* part) {
   ModelInferResponse::InferOutputTensor& output = *response.add_outputs();
   output.set_name(name);
   output.set_datatype(std::string(of_client ? oip_name(tensor.dtype()) : checked_oip_name(tensor.dtype())));
   for (const std::int64_t extent : tensor.shape()) output.add_shape(extent);
+  if (part == nullptr) return;
+  auto& parameters = *output.mutable_parameters();
+  parameters["shared_memory_region"].set_string_param(part->region);
+  parameters["shared_memory_byte_size"].set_int64_param(static_cast<std::int64_t>(tensor.nbytes()));
+  if (part->offset > 0) parameters["shared_memory_offset"].set_int64_param(static_cast<std::int64_t>(part->offset));
+}
+
+const RegionPart* part_of(const AnswerHead& head, const std::string& name) {
+  const auto found = head.output_parts.find(name);
+  return found == head.output_parts.end() ? nullptr : &found->second;
 }
 
 ModelInferResponse answer_to(const AnswerHead& head) {
@@ -36,9 +48,13 @@ RawSlices slices_of(ModelInferResponse response, const AnswerHead& head, TensorM
                     const ModelSignature& signature) {
   std::vector<std::pair<std::string, TensorBuffer>> ordered =
       in_requested_order(std::move(outputs), head.requested, signature);
-  for (const auto& [name, tensor] : ordered) add_output(response, name, tensor, head.of_client);
+  for (const auto& [name, tensor] : ordered) add_output(response, name, tensor, head.of_client, part_of(head, name));
   RawSlices slices(response.SerializeAsString());
   for (auto& [name, tensor] : ordered) {
+    if (const RegionPart* const part = part_of(head, name)) {
+      write_to_part(*part, name, tensor);
+      tensor = TensorBuffer::allocate({0}, DataType::uint8);
+    }
     slices.append(ModelInferResponse::kRawOutputContentsFieldNumber, std::move(tensor));
   }
   return slices;

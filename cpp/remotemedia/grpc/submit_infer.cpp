@@ -8,11 +8,13 @@
 
 namespace remotemedia::detail {
 
-void submit(InferCall& call, const CallOrigin& origin, inference::ModelInferRequest& request, bool stream) {
+void submit(InferCall& call, const InferService& service, const CallOrigin& origin,
+            inference::ModelInferRequest& request, bool stream) {
   const bool of_client = origin.attached != nullptr;
-  call.begin({request.model_name(), request.id(), {}, of_client});
-  const ServedModels::Use model = origin.models.find(request.model_name(), request.model_version());
-  ReceivedCall received = of_client ? call_of_client(request, model->core) : received_call(request, model->core);
+  call.begin({.model_id = request.model_name(), .request_id = request.id(), .of_client = of_client});
+  const ServedModels::Use model = service.models.find(request.model_name(), request.model_version());
+  ReceivedCall received =
+      of_client ? call_of_client(request, model->core) : received_call(request, model->core, service.regions);
   if (of_client) {
     received.call.session_id = origin.session;
     received.call.priority = origin.priority;
@@ -20,8 +22,8 @@ void submit(InferCall& call, const CallOrigin& origin, inference::ModelInferRequ
   received.call.stream = stream;
   received.call.deadline = std::min(received.call.deadline, origin.deadline);
   const std::shared_ptr<Caller> caller = of_client                  ? origin.attached
-                                         : received.call.session_id ? origin.callers.of_sessions()
-                                                                    : origin.callers.of_connection(origin.peer);
+                                         : received.call.session_id ? service.callers.of_sessions()
+                                                                    : service.callers.of_connection(origin.peer);
   call.submit(model, caller, std::move(received));
 }
 

@@ -6,6 +6,7 @@
 
 #include "remotemedia/grpc/call_origin.h"
 #include "remotemedia/grpc/infer_message.h"
+#include "remotemedia/grpc/infer_service.h"
 #include "remotemedia/oip/infer_call.h"
 
 namespace remotemedia::detail {
@@ -13,6 +14,7 @@ namespace remotemedia::detail {
 /// Takes the bytes out of `request`.
 ///
 /// Errors:  those of received_call, ServedModels::find and InferCall::submit.
-void submit(InferCall& call, const CallOrigin& origin, inference::ModelInferRequest& request, bool stream);
+void submit(InferCall& call, const InferService& service, const CallOrigin& origin,
+            inference::ModelInferRequest& request, bool stream);
 
 }  // namespace remotemedia::detail

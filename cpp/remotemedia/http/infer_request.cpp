@@ -148,15 +148,12 @@ std::vector<std::int64_t> shape_of(const json& input, const std::string& name) {
                                         std::to_string(kMaxRank) + " whole numbers from 0");
 }
 
-TensorBuffer input_of(const json& input, const std::string& name, Body& body) {
+TensorBuffer input_of(const json& input, const std::string& name, Body& body, const ClientRegions& regions) {
   Parameters parameters = parameters_of(input);
-  if (parameters.contains("shared_memory_region")) {
-    refuse(ErrorCode::invalid_argument,
-           "the tensor '" + name + "' is said to lie in shared memory, which this worker does not take from clients");
-  }
   const std::vector<std::int64_t> shape = shape_of(input, name);
   const AnnouncedTensor announced{name, data_type_of_oip(text_member(input, "datatype", "the tensor '" + name + "'")),
                                   shape};
+  if (const auto part = regions.part_of(name, parameters)) return tensor_of_part(announced, *part);
   const json* const data = member(input, "data");
   const auto size = parameters.find("binary_data_size");
   if (size == parameters.end()) {
@@ -183,13 +180,13 @@ void take_parameters(Parameters parameters, RestCall& call) {
   if (told.timeout) received.call.deadline = later(monotonic_clock().now(), *told.timeout);
 }
 
-void take_output(const json& output, RestCall& call) {
+void take_output(const json& output, const ClientRegions& regions, RestCall& call) {
   const std::string& name = text_member(output, "name", "an output");
   Parameters parameters = parameters_of(output);
-  for (const char* const other : {"shared_memory_region", "classification"}) {
-    if (!parameters.contains(std::string_view(other))) continue;
-    refuse(ErrorCode::invalid_argument, "the output '" + name + "' asks for '" + other + "', which is not done here");
+  if (parameters.contains(std::string_view("classification"))) {
+    refuse(ErrorCode::invalid_argument, "the output '" + name + "' asks for 'classification', which is not done here");
   }
+  if (auto part = regions.part_of(name, parameters)) call.received.output_parts.emplace(name, std::move(*part));
   const bool says = parameters.contains("binary_data");
   if (flag(parameters, "binary_data")) {
     call.binary_output_names.insert(name);
@@ -201,7 +198,7 @@ void take_output(const json& output, RestCall& call) {
 
 }  // namespace
 
-RestCall rest_call(const HttpRequest& request, const WorkerCore& core) {
+RestCall rest_call(const HttpRequest& request, const WorkerCore& core, const ClientRegions& regions) {
   if (!request.content_encoding.empty() && request.content_encoding != "identity") {
     refuse(ErrorCode::invalid_argument,
            "the body is encoded as '" + request.content_encoding.substr(0, 40) + "': send it as it is");
@@ -211,14 +208,14 @@ RestCall rest_call(const HttpRequest& request, const WorkerCore& core) {
   RestCall call;
   if (member(parts, "id") != nullptr) call.request_id = text_member(parts, "id", "the request");
   take_parameters(parameters_of(parts), call);
-  for (const json* const output : objects_in(parts, "outputs")) take_output(*output, call);
+  for (const json* const output : objects_in(parts, "outputs")) take_output(*output, regions, call);
   check_requested(call.received.requested, core.signature(), core.model_id());
   for (const json* const input : objects_in(parts, "inputs")) {
     const std::string& name = text_member(*input, "name", "an input");
     if (call.received.call.inputs.contains(name)) {
       refuse(ErrorCode::invalid_tensor, "the input '" + name + "' is there twice");
     }
-    call.received.call.inputs.emplace(name, input_of(*input, name, body));
+    call.received.call.inputs.emplace(name, input_of(*input, name, body, regions));
   }
   body.check_taken();
   return call;

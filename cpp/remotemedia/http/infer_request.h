@@ -24,6 +24,6 @@ struct RestCall {
 /// Binary inputs are views of the body.
 ///
 /// Errors:  invalid_argument and invalid_tensor, naming the tensor or parameter.
-RestCall rest_call(const HttpRequest& request, const WorkerCore& core);
+RestCall rest_call(const HttpRequest& request, const WorkerCore& core, const ClientRegions& regions);
 
 }  // namespace remotemedia::detail

@@ -46,7 +46,11 @@ HttpResponse response_of(const Form& form, const Answer& answer) {
     if (!std::exchange(first, false)) text += ',';
     text += "{\"name\":" + quoted(name) + ",\"datatype\":" + quoted(checked_oip_name(tensor.dtype())) + ",\"shape\":";
     text += json(std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())).dump();
-    if (form.is_binary(name)) {
+    if (const auto part = form.head.output_parts.find(name); part != form.head.output_parts.end()) {
+      write_to_part(part->second, name, tensor);
+      text += ",\"parameters\":{\"shared_memory_region\":" + quoted(part->second.region) +
+              ",\"shared_memory_byte_size\":" + std::to_string(tensor.nbytes()) + "}}";
+    } else if (form.is_binary(name)) {
       text += ",\"parameters\":{\"binary_data_size\":" + std::to_string(tensor.nbytes()) + "}}";
       response.elements.push_back(tensor.is_contiguous() ? std::move(tensor) : tensor.copy());
     } else {
@@ -64,7 +68,7 @@ class PendingInfer final : public PendingResponse {
  public:
   PendingInfer(const ServedModels::Use& model, RestCall&& call, const std::shared_ptr<Caller>& caller, Respond respond)
       : call_(std::make_shared<InferCall>(answerer(model, call, std::move(respond)))) {
-    call_->begin({model->core.model_id(), std::move(call.request_id), {}});
+    call_->begin({.model_id = model->core.model_id(), .request_id = std::move(call.request_id)});
     call_->submit(model, caller, std::move(call.received));
   }
 
@@ -95,9 +99,9 @@ class PendingInfer final : public PendingResponse {
 }  // namespace
 
 std::shared_ptr<PendingResponse> infer(const ServedModels::Use& model, const HttpRequest& request,
-                                       const std::shared_ptr<Caller>& of_connection,
+                                       const ClientRegions& regions, const std::shared_ptr<Caller>& of_connection,
                                        const std::shared_ptr<Caller>& of_sessions, Respond respond) {
-  RestCall call = rest_call(request, model->core);
+  RestCall call = rest_call(request, model->core, regions);
   const std::shared_ptr<Caller>& caller = call.received.call.session_id ? of_sessions : of_connection;
   return std::make_shared<PendingInfer>(model, std::move(call), caller, std::move(respond));
 }

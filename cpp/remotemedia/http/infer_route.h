@@ -8,6 +8,7 @@
 #include <string>
 
 #include "remotemedia/http/http_message.h"
+#include "remotemedia/oip/client_regions.h"
 #include "remotemedia/oip/served_models.h"
 #include "remotemedia/worker/request.h"
 
@@ -15,7 +16,7 @@ namespace remotemedia::detail {
 
 /// Errors:  those of rest_call and InferCall::submit; respond is not called then.
 std::shared_ptr<PendingResponse> infer(const ServedModels::Use& model, const HttpRequest& request,
-                                       const std::shared_ptr<Caller>& of_connection,
+                                       const ClientRegions& regions, const std::shared_ptr<Caller>& of_connection,
                                        const std::shared_ptr<Caller>& of_sessions, Respond respond);
 
 }  // namespace remotemedia::detail

@@ -49,7 +49,9 @@ json duration(const CountedTime& counted) { return {{"count", counted.count}, {"
 json server_metadata() {
   return {{"name", "remotemedia"},
           {"version", REMOTEMEDIA_VERSION},
-          {"extensions", {"binary_tensor_data", "sequence", "schedule_policy", "model_configuration", "statistics"}}};
+          {"extensions",
+           {"binary_tensor_data", "sequence", "schedule_policy", "model_configuration", "statistics",
+            "system_shared_memory"}}};
 }
 
 json model_metadata(const ServedWorker& model) {

@@ -131,6 +131,49 @@ HttpResponse about_repository(const ServedModels& models, const HttpRequest& req
   nothing_here(request);
 }
 
+bool is_about_regions(const Parts& parts) {
+  return parts.size() >= 3 && parts[0] == "v2" && parts[1] == "systemsharedmemory";
+}
+
+std::uint64_t number_in(const json& object, const char* name) {
+  const json value = object.value(name, json(0U));
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  throw Error(ErrorCode::invalid_argument, std::string("'").append(name) + "' of a region is a whole number from 0");
+}
+
+void register_region(ClientRegions& regions, const std::string& name, const std::string& body) {
+  const json said = json::parse(body, nullptr, false);
+  const json key = said.is_object() ? said.value("key", json()) : json();
+  if (!key.is_string()) throw Error(ErrorCode::invalid_argument, "a region has a 'key', a text");
+  regions.add(name, key.get<std::string>(), number_in(said, "offset"), number_in(said, "byte_size"));
+}
+
+HttpResponse list_regions(const ClientRegions& regions, const std::string& name) {
+  json list = json::array();
+  for (const auto& [each, region] : regions.list(name)) {
+    list.push_back({{"name", each}, {"key", region.key}, {"offset", region.offset}, {"byte_size", region.size}});
+  }
+  return said(list);
+}
+
+/// /v2/systemsharedmemory[/region/NAME]/WHAT.
+HttpResponse about_regions(ClientRegions& regions, const HttpRequest& request, const Parts& parts) {
+  const bool of_one = parts.size() == 5 && parts[2] == "region";
+  if (!of_one && parts.size() != 3) nothing_here(request);
+  const std::string name = of_one ? parts[3] : "";
+  if (parts.back() == "status") {
+    return request.method == "GET" ? list_regions(regions, name) : wrong_method("GET");
+  }
+  if (parts.back() != "unregister" && (parts.back() != "register" || !of_one)) nothing_here(request);
+  if (request.method != "POST") return wrong_method("POST");
+  if (parts.back() == "register") {
+    register_region(regions, name, *request.body);
+  } else {
+    regions.remove(name);
+  }
+  return {200, "application/json", ""};
+}
+
 /// All that is answered at once.
 HttpResponse answer_of(const ServedModels& models, const HttpRequest& request, const Parts& parts) {
   const bool of_repository = parts.size() >= 2 && parts[0] == "v2" && parts[1] == "repository";
@@ -146,9 +189,7 @@ HttpResponse answer_of(const ServedModels& models, const HttpRequest& request, c
   if (parts == Parts{"v2", "health", "live"}) return yes_or_no(true);
   if (parts == Parts{"v2", "health", "ready"}) return yes_or_no(models.are_serving());
   if (parts == Parts{"v2", "models", "stats"}) return statistics(models, "", "");
-  if (parts == Parts{"v2", "systemsharedmemory", "status"} || parts == Parts{"v2", "cudasharedmemory", "status"}) {
-    return said(json::array());
-  }
+  if (parts == Parts{"v2", "cudasharedmemory", "status"}) return said(json::array());
   if (parts[1] == "models" && parts.size() >= 3) return about_model(models, request, model_path(request, parts));
   nothing_here(request);
 }
@@ -160,7 +201,10 @@ bool is_infer(const Parts& parts) {
 }  // namespace
 
 Routes::Routes(const ServedModels& models, const WireAccess& access)
-    : models_(models), access_(access), of_sessions_(std::make_shared<HeapCaller>()) {}
+    : models_(models),
+      access_(access),
+      of_sessions_(std::make_shared<HeapCaller>()),
+      regions_(std::make_shared<ClientRegions>(access.allow_client_shared_memory)) {}
 
 std::optional<HttpResponse> Routes::refusal(const HttpRequest& head) const {
   if (is_authorized(access_.token, head.authorization)) return std::nullopt;
@@ -175,12 +219,13 @@ std::shared_ptr<PendingResponse> Routes::answer(const HttpRequest& request, cons
   try {
     const Parts parts = parts_of(request.path);
     if (!is_infer(parts)) {
-      response = answer_of(models_, request, parts);
+      response =
+          is_about_regions(parts) ? about_regions(*regions_, request, parts) : answer_of(models_, request, parts);
     } else if (request.method != "POST") {
       response = wrong_method("POST");
     } else {
       const ModelPath path = model_path(request, parts);
-      return infer(models_.find(path.name, path.version), request, caller, of_sessions_, respond);
+      return infer(models_.find(path.name, path.version), request, *regions_, caller, of_sessions_, respond);
     }
   } catch (const std::exception&) {
     response = error_response(std::current_exception());

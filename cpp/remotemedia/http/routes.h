@@ -9,6 +9,7 @@
 #include <string>
 
 #include "remotemedia/http/http_message.h"
+#include "remotemedia/oip/client_regions.h"
 #include "remotemedia/oip/served_models.h"
 #include "remotemedia/worker/request.h"
 #include "remotemedia/worker/wire_access.h"
@@ -32,6 +33,7 @@ class Routes {
   const ServedModels& models_;
   const WireAccess& access_;
   const std::shared_ptr<Caller> of_sessions_;  ///< A sequence may come by any connection.
+  const std::shared_ptr<ClientRegions> regions_;
 };
 
 }  // namespace remotemedia::detail

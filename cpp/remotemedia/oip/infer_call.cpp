@@ -9,6 +9,7 @@ namespace remotemedia::detail {
 void InferCall::submit(const ServedModels::Use& model, const std::shared_ptr<Caller>& caller, ReceivedCall&& received) {
   WorkerCore& core = model->core;
   head_.requested = std::move(received.requested);
+  head_.output_parts = std::move(received.output_parts);
   signature_ = &core.signature();
   wants_empty_final_response_ = received.wants_empty_final_response;
 

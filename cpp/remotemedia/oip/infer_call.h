@@ -14,6 +14,7 @@
 
 #include "remotemedia/base/export.h"
 #include "remotemedia/base/mutex.h"
+#include "remotemedia/oip/client_regions.h"
 #include "remotemedia/oip/served_models.h"
 #include "remotemedia/worker/request.h"
 
@@ -26,13 +27,15 @@ struct ReceivedCall {
   bool begins_session = false;
   bool ends_session = false;
   bool wants_empty_final_response = false;
+  RegionParts output_parts;  ///< Of outputs that are written there.
 };
 
 /// What of a request its answers repeat.
 struct AnswerHead {
-  std::string model_id;
-  std::string request_id;
-  std::vector<std::string> requested;
+  std::string model_id = {};
+  std::string request_id = {};
+  std::vector<std::string> requested = {};
+  RegionParts output_parts = {};
   bool of_client = false;  ///< One of ours: element types and errors have our own names.
 };
 

@@ -48,16 +48,20 @@ std::size_t element_count_of(const AnnouncedTensor& tensor) {
   return empty ? 0 : count;
 }
 
-TensorBuffer tensor_of_raw(const AnnouncedTensor& tensor, std::span<const std::byte> bytes,
-                           std::shared_ptr<const void> owner) {
+void check_bytes(const AnnouncedTensor& tensor, std::size_t bytes) {
   const std::size_t count = element_count_of(tensor);
   const std::size_t size = itemsize(tensor.dtype);
   if (size == 0) refuse(tensor, "has elements of any length, and this one takes elements of one size");
-  if (bytes.size() / size != count || bytes.size() % size != 0) {
+  if (bytes / size != count || bytes % size != 0) {
     refuse(tensor, "of " + std::string(to_string(tensor.dtype)) + " and the shape " + to_string(dims_of(tensor)) +
-                       " has " + std::to_string(bytes.size()) + " bytes instead of " + std::to_string(count) +
+                       " has " + std::to_string(bytes) + " bytes instead of " + std::to_string(count) +
                        " elements of " + std::to_string(size));
   }
+}
+
+TensorBuffer tensor_of_raw(const AnnouncedTensor& tensor, std::span<const std::byte> bytes,
+                           std::shared_ptr<const void> owner) {
+  check_bytes(tensor, bytes.size());
   const Dims shape = dims_of(tensor);
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kAlignment != 0) {
     return TensorBuffer::from_bytes(bytes, shape, tensor.dtype).as_read_only();

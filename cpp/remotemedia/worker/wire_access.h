@@ -29,6 +29,9 @@ struct WireAccess {
   /// Listens beyond loopback without any of both.
   bool insecure = false;
 
+  /// Inputs may lie in, and outputs go to, shared memory of this user that clients name.
+  bool allow_client_shared_memory = false;
+
   bool operator==(const WireAccess&) const = default;
 };
 

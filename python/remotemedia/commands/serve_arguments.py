@@ -90,6 +90,11 @@ def add_parser(commands: Any, run: Run) -> None:
         parser, "who may call at grpc:// and http:// endpoints", ca_help="serve only clients with a certificate of it"
     )
     parser.add_argument("--insecure", action="store_true", help="listen beyond this machine without TLS or a token")
+    parser.add_argument(
+        "--allow-client-shared-memory",
+        action="store_true",
+        help="take inputs from, and give outputs to, shared memory of this user that clients name",
+    )
     loader = parser.add_argument_group("of a loader")
     loader.add_argument(
         "--arg",
@@ -140,6 +145,7 @@ _OF_BOTH = (
     *_LIMITS,
     *wire_access.NAMES,
     "insecure",
+    "allow_client_shared_memory",
     "log_format",
     "log_level",
     "systemd_notify",
@@ -157,6 +163,7 @@ def worker_config(arguments: argparse.Namespace) -> WorkerConfig:
         tls=wire_access.tls_of(arguments),
         token=wire_access.token_of(arguments),
         insecure=arguments.insecure,
+        allow_client_shared_memory=arguments.allow_client_shared_memory,
         **{field: value for field, value in limits.items() if value is not None},
     )
 

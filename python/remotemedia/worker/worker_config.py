@@ -35,6 +35,8 @@ class WorkerConfig:
         tls: For the endpoints of the wire (grpc://, http://): a certificate and its key.
         token: Likewise: what a call has to bring as "authorization: Bearer TOKEN".
         insecure: Likewise: listens beyond loopback without any of both.
+        allow_client_shared_memory: Likewise: inputs may lie in, and outputs go to, shared memory of this user that
+            clients name.
 
     Raises:
         TypeError: A limit has the wrong type.
@@ -58,6 +60,7 @@ class WorkerConfig:
     tls: TlsConfig | None = None
     token: str | None = field(default=None, repr=False)
     insecure: bool = False
+    allow_client_shared_memory: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "instances", "max_queue", "max_concurrent_requests"):
@@ -86,8 +89,9 @@ class WorkerConfig:
                 raise errors.InvalidArgument("tls of a worker must have a certificate and a key")
         if self.token is not None and not check.text("token", self.token):
             raise errors.InvalidArgument("token must not be empty: None is none")
-        if not isinstance(self.insecure, bool):
-            raise TypeError(f"insecure must be a bool, not {type(self.insecure).__name__}")
+        for name in ("insecure", "allow_client_shared_memory"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be a bool, not {type(getattr(self, name)).__name__}")
 
     def _made(self) -> _core.WorkerConfig:
         return _core.make_worker_config(
@@ -109,5 +113,6 @@ class WorkerConfig:
                 tls=None if self.tls is None else self.tls._made(),
                 token=self.token or "",
                 insecure=self.insecure,
+                allow_client_shared_memory=self.allow_client_shared_memory,
             ),
         )

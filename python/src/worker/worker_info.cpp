@@ -49,8 +49,8 @@ WorkerConfig make_config(std::int64_t max_batch_size, std::int64_t batch_delay_u
   return config;
 }
 
-WireAccess make_access(const TlsConfig* tls, const std::string& token, bool insecure) {
-  WireAccess access{.token = token, .insecure = insecure};
+WireAccess make_access(const TlsConfig* tls, const std::string& token, bool insecure, bool allow_client_shared_memory) {
+  WireAccess access{.token = token, .insecure = insecure, .allow_client_shared_memory = allow_client_shared_memory};
   if (tls != nullptr) access.tls = *tls;
   return access;
 }
@@ -71,7 +71,8 @@ void bind_worker_info(nb::module_& m) {
           },
           "certificate"_a, "key"_a, "ca"_a);
   nb::class_<WireAccess>(m, "WireAccess", "Who may call a worker at the endpoints of the wire.");
-  m.def("make_wire_access", &make_access, nb::kw_only(), "tls"_a.none(), "token"_a, "insecure"_a);
+  m.def("make_wire_access", &make_access, nb::kw_only(), "tls"_a.none(), "token"_a, "insecure"_a,
+        "allow_client_shared_memory"_a);
 
   nb::class_<WorkerInfo>(m, "WorkerInfo", "A worker at one moment, as it tells itself.")
       .def_ro("worker_id", &WorkerInfo::worker_id)
