@@ -25,8 +25,9 @@ struct Form {
   std::set<std::string> binary_output_names;
   std::set<std::string> json_output_names;
 
-  bool is_binary(const std::string& name) const {
-    return binary_output_names.contains(name) || (binary_outputs && !json_output_names.contains(name));
+  bool is_binary(const std::string& name, DataType dtype) const {
+    if (binary_output_names.contains(name)) return true;
+    return (binary_outputs || !has_json_elements(dtype)) && !json_output_names.contains(name);
   }
 };
 
@@ -50,7 +51,7 @@ HttpResponse response_of(const Form& form, const Answer& answer) {
       write_to_part(part->second, name, tensor);
       text += ",\"parameters\":{\"shared_memory_region\":" + quoted(part->second.region) +
               ",\"shared_memory_byte_size\":" + std::to_string(tensor.nbytes()) + "}}";
-    } else if (form.is_binary(name)) {
+    } else if (form.is_binary(name, tensor.dtype())) {
       text += ",\"parameters\":{\"binary_data_size\":" + std::to_string(tensor.nbytes()) + "}}";
       response.elements.push_back(tensor.is_contiguous() ? std::move(tensor) : tensor.copy());
     } else {

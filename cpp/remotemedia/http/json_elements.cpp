@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/oip/data_type_names.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -115,6 +116,10 @@ void append(std::string& text, std::string_view name, Element element) {
 }
 
 }  // namespace
+
+bool has_json_elements(DataType dtype) noexcept {
+  return dtype != DataType::float16 && dtype != DataType::bfloat16 && oip_name(dtype) != to_string(dtype);
+}
 
 TensorBuffer tensor_of_json(const AnnouncedTensor& tensor, const json& data, std::size_t most_elements) {
   const std::size_t count = element_count_of(tensor);

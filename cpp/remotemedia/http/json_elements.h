@@ -12,6 +12,9 @@
 
 namespace remotemedia::detail {
 
+/// Neither of 16 bits of floating point has some.
+bool has_json_elements(DataType dtype) noexcept;
+
 /// data: flat, or nested as the shape says. most_elements: that it can have, as long as its text was.
 ///
 /// Errors:  invalid_tensor that names the tensor: another count or nesting, what is no number, one that is beyond the

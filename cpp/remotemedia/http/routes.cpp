@@ -62,7 +62,13 @@ HttpResponse said(const json& value) {
   return {200, "application/json", value.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
-HttpResponse yes_or_no(bool is) { return is ? HttpResponse{200, "text/plain", ""} : error_response(503, "not ready"); }
+/// A worker that is not ready says so by the status too.
+HttpResponse readiness(bool is_ready, json about = json::object()) {
+  about["ready"] = is_ready;
+  HttpResponse response = said(about);
+  if (!is_ready) response.status = 503;
+  return response;
+}
 
 HttpResponse wrong_method(const char* right) {
   return error_response(405, std::string("this address takes ").append(right));
@@ -114,7 +120,9 @@ ModelPath model_path(const HttpRequest& request, std::span<const std::string> pa
 }
 
 HttpResponse about_model(const ServedModels& models, const HttpRequest& request, const ModelPath& path) {
-  if (path.rest == "ready") return yes_or_no(models.is_serving(path.name, path.version));
+  if (path.rest == "ready") {
+    return readiness(models.is_serving(path.name, path.version), {{"name", path.name}});
+  }
   if (path.rest == "stats") return statistics(models, path.name, path.version);
   const ServedModels::Use model = models.find(path.name, path.version);
   if (path.rest.empty()) return said(model_metadata(*model));
@@ -186,8 +194,8 @@ HttpResponse answer_of(const ServedModels& models, const HttpRequest& request, c
   }
   if (parts[0] != "v2") nothing_here(request);
   if (parts.size() == 1) return said(server_metadata());
-  if (parts == Parts{"v2", "health", "live"}) return yes_or_no(true);
-  if (parts == Parts{"v2", "health", "ready"}) return yes_or_no(models.are_serving());
+  if (parts == Parts{"v2", "health", "live"}) return said({{"live", true}});
+  if (parts == Parts{"v2", "health", "ready"}) return readiness(models.are_serving());
   if (parts == Parts{"v2", "models", "stats"}) return statistics(models, "", "");
   if (parts == Parts{"v2", "cudasharedmemory", "status"}) return said(json::array());
   if (parts[1] == "models" && parts.size() >= 3) return about_model(models, request, model_path(request, parts));

@@ -12,7 +12,8 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 import remotemedia as rm
-from tests.python.wire.wire_server import triton_client, wire_server
+from tests.python.wire.triton_client import triton_client
+from tests.python.wire.wire_server import wire_server
 
 
 def doubled(client: triton.InferenceServerClient, **options: dict[str, str]) -> list[list[float]]:

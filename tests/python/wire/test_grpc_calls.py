@@ -13,7 +13,8 @@ from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as stubs
 from tritonclient.utils import InferenceServerException
 
-from tests.python.wire.wire_server import triton_client, wire_server
+from tests.python.wire.triton_client import triton_client
+from tests.python.wire.wire_server import wire_server
 
 DTYPES = {
     "BOOL": "bool_contents",

@@ -9,7 +9,8 @@ from grpc_health.v1 import health_pb2 as messages
 from grpc_health.v1 import health_pb2_grpc as stubs
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from tests.python.wire.wire_server import WireServer, triton_client, wire_server
+from tests.python.wire.triton_client import triton_client
+from tests.python.wire.wire_server import WireServer, wire_server
 
 Status = messages.HealthCheckResponse
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
-from tests.python.wire.wire_server import triton_client
+from tests.python.wire.triton_client import triton_client
 
 Answers = queue.Queue[tuple[Any, Any]]
 

@@ -92,16 +92,33 @@ def test_json_elements_of_every_datatype_come_back_as_they_were(dtype: str) -> N
             assert np.array(output["data"], dtype=dtype).tobytes() == values.tobytes()
 
 
-def test_elements_without_json_are_asked_for_as_binary() -> None:
+def echoed(server: WireServer, name: str, raw: bytes, **asks: Any) -> tuple[int, bytes]:
+    """Status and body of an answer to one element that came as bytes."""
+    parameters = {"binary_data_size": len(raw)}
+    given = {"inputs": [{"name": "x", "datatype": name, "shape": [1], "parameters": parameters}], **asks}
+    head = json.dumps(given).encode()
+    headers = {"Inference-Header-Content-Length": str(len(head))}
+    answer = urllib3.request("POST", server.endpoint + "/v2/models/echo/infer", body=head + raw, headers=headers)
+    return answer.status, answer.data
+
+
+def test_elements_without_json_come_as_bytes_unless_json_was_asked_for() -> None:
+    as_json = [{"name": "x", "parameters": {"binary_data": False}}]
     with wire_server(f"serve(Echo(), {HTTP})") as server:
-        for name, raw in (("FP16", b"\0\x3c"), ("BF16", b"\x80\x3f"), ("FP32", b"\0\0\xc0\x7f")):  # 1, 1, NaN
-            head = json.dumps({
-                "inputs": [{"name": "x", "datatype": name, "shape": [1], "parameters": {"binary_data_size": len(raw)}}]
-            }).encode()  # fmt: skip
-            headers = {"Inference-Header-Content-Length": str(len(head))}
-            status, answer = asked(server, "/v2/models/echo/infer", head + raw, headers=headers)
+        for name, raw in (("FP16", b"\0\x3c"), ("BF16", b"\x80\x3f")):  # 1
+            status, body = echoed(server, name, raw)
+            assert status == 200
+            assert body.endswith(raw)
+            status, body = echoed(server, name, raw, outputs=as_json)
             assert status == 400
-            assert "binary data" in answer["error"]
+            assert b"binary data" in body
+        nan = b"\0\0\xc0\x7f"
+        status, body = echoed(server, "FP32", nan)
+        assert status == 400
+        assert b"no finite number" in body
+        status, body = echoed(server, "FP32", nan, parameters={"binary_data_output": True})
+        assert status == 200
+        assert body.endswith(nan)
 
 
 def test_each_output_comes_as_it_was_asked_for() -> None:

@@ -4,8 +4,6 @@
 import contextlib
 from collections.abc import Iterator
 
-import tritonclient.grpc as triton
-
 from tests.python.core.program import Program
 from tests.python.workers.served import models
 
@@ -88,10 +86,3 @@ def wire_server(serve: str) -> Iterator[WireServer]:
         server.program.kill()
         raise
     server.end()
-
-
-@contextlib.contextmanager
-def triton_client(serve: str) -> Iterator[tuple[WireServer, triton.InferenceServerClient]]:
-    """A server and a client of Triton's."""
-    with wire_server(serve) as server, triton.InferenceServerClient(server.target) as client:
-        yield server, client
