@@ -11,11 +11,9 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/grpc/raw_slices.h"
 #include "remotemedia/grpc/typed_contents.h"
-#include "remotemedia/oip/call_parameters.h"
 #include "remotemedia/oip/data_type_names.h"
 #include "remotemedia/oip/raw_tensor.h"
 #include "remotemedia/oip/requested_outputs.h"
-#include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -135,13 +133,7 @@ ReceivedCall received_call(ModelInferRequest& request, const WorkerCore& core, c
     received.wants_empty_final_response = wanted != nullptr && *wanted;
     parameters.erase(found);
   }
-  CallParameters told = call_parameters(std::move(parameters));
-  received.begins_session = told.begins_session;
-  received.ends_session = told.ends_session;
-  received.call.session_id = std::move(told.session_id);
-  received.call.priority = told.priority;
-  received.call.parameters = std::move(told.own);
-  if (told.timeout) received.call.deadline = later(monotonic_clock().now(), *told.timeout);
+  take_parameters(std::move(parameters), received);
 
   const Reading reading{&data_type_of_oip, regions};
   take_requested(request, core, reading, received);

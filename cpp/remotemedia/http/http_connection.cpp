@@ -20,6 +20,7 @@
 
 #include "remotemedia/http/error_response.h"
 #include "remotemedia/http/http_limits.h"
+#include "remotemedia/http/whole_number.h"
 #include "remotemedia/oip/heap_caller.h"
 
 namespace remotemedia::detail {
@@ -129,8 +130,13 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     const auto length = parser_->content_length();
     if (!length) parser_->body_limit(kMostChunkedBytes);
     const std::uint64_t bytes = length ? *length : parser_->chunked() ? kMostChunkedBytes : 0;
-    // What the JSON of a request becomes is beside it for a while.
-    share_ = owner_.bytes_in_flight().take(bytes + 12 * std::min<std::uint64_t>(bytes, json_bytes(bytes)));
+    const std::uint64_t json_bytes = whole_number(request_.json_bytes).value_or(length ? bytes : 0);
+    if (json_bytes > kMostJsonBytes) {
+      return refuse(error_response(413, "the JSON of the request is larger than " + std::to_string(kMostJsonBytes) +
+                                            " bytes: send the elements as binary data"));
+    }
+    // What the JSON becomes is beside it for a while.
+    share_ = owner_.bytes_in_flight().take(bytes + kJsonGrows * json_bytes);
     if (bytes > 0 && !share_) {
       return refuse(error_response(429, "the requests under way hold all the memory that there is for them"));
     }
@@ -141,12 +147,6 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     } else {
       read_body({});
     }
-  }
-
-  std::uint64_t json_bytes(std::uint64_t of) const {
-    const std::string& said = request_.json_bytes;
-    const bool digits = !said.empty() && said.size() < 19 && said.find_first_not_of("0123456789") == std::string::npos;
-    return digits ? std::stoull(said) : std::min<std::uint64_t>(of, kMostJsonBytes);
   }
 
   void read_body(Failure failure) {

@@ -19,8 +19,9 @@ inline constexpr std::uint64_t kMostBodyBytes = 2ULL << 30U;
 /// Of a body whose length is not said before.
 inline constexpr std::uint64_t kMostChunkedBytes = 64ULL << 20U;
 
-/// A number of one digit takes as many bytes as twelve, once it is read.
+/// A number of one digit, and what stands between it and the next, becomes twelve times as many bytes.
 inline constexpr std::size_t kMostJsonBytes = 64U << 20U;
+inline constexpr std::uint64_t kJsonGrows = 12;
 
 /// Of all requests whose answers are not yet written.
 inline constexpr std::uint64_t kMostBytesInFlight = 4ULL << 30U;

@@ -13,11 +13,9 @@
 #include "remotemedia/http/http_limits.h"
 #include "remotemedia/http/json_elements.h"
 #include "remotemedia/http/whole_number.h"
-#include "remotemedia/oip/call_parameters.h"
 #include "remotemedia/oip/data_type_names.h"
 #include "remotemedia/oip/raw_tensor.h"
 #include "remotemedia/oip/requested_outputs.h"
-#include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -168,18 +166,6 @@ TensorBuffer input_of(const json& input, const std::string& name, Body& body, co
   return tensor_of_raw(announced, body.next(name, *bytes), body.owner());
 }
 
-void take_parameters(Parameters parameters, RestCall& call) {
-  call.binary_outputs = flag(parameters, "binary_data_output");
-  CallParameters told = call_parameters(std::move(parameters));
-  ReceivedCall& received = call.received;
-  received.begins_session = told.begins_session;
-  received.ends_session = told.ends_session;
-  received.call.session_id = std::move(told.session_id);
-  received.call.priority = told.priority;
-  received.call.parameters = std::move(told.own);
-  if (told.timeout) received.call.deadline = later(monotonic_clock().now(), *told.timeout);
-}
-
 void take_output(const json& output, const ClientRegions& regions, RestCall& call) {
   const std::string& name = text_member(output, "name", "an output");
   Parameters parameters = parameters_of(output);
@@ -207,7 +193,9 @@ RestCall rest_call(const HttpRequest& request, const WorkerCore& core, const Cli
   const json parts = parsed(body.json_text());
   RestCall call;
   if (member(parts, "id") != nullptr) call.request_id = text_member(parts, "id", "the request");
-  take_parameters(parameters_of(parts), call);
+  Parameters parameters = parameters_of(parts);
+  call.binary_outputs = flag(parameters, "binary_data_output");
+  take_parameters(std::move(parameters), call.received);
   for (const json* const output : objects_in(parts, "outputs")) take_output(*output, regions, call);
   check_requested(call.received.requested, core.signature(), core.model_id());
   for (const json* const input : objects_in(parts, "inputs")) {

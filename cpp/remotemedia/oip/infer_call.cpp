@@ -4,7 +4,20 @@
 
 #include <utility>
 
+#include "remotemedia/oip/call_parameters.h"
+#include "remotemedia/platform/monotonic_clock.h"
+
 namespace remotemedia::detail {
+
+void take_parameters(Parameters parameters, ReceivedCall& received) {
+  CallParameters told = call_parameters(std::move(parameters));
+  received.begins_session = told.begins_session;
+  received.ends_session = told.ends_session;
+  received.call.session_id = std::move(told.session_id);
+  received.call.priority = told.priority;
+  received.call.parameters = std::move(told.own);
+  if (told.timeout) received.call.deadline = later(monotonic_clock().now(), *told.timeout);
+}
 
 void InferCall::submit(const ServedModels::Use& model, const std::shared_ptr<Caller>& caller, ReceivedCall&& received) {
   WorkerCore& core = model->core;

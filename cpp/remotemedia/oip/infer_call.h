@@ -30,6 +30,11 @@ struct ReceivedCall {
   RegionParts output_parts;  ///< Of outputs that are written there.
 };
 
+/// What the protocol's parameters say of a call, its deadline among it; the others are the model's.
+///
+/// Errors:  those of call_parameters.
+REMOTEMEDIA_API void take_parameters(Parameters parameters, ReceivedCall& received);
+
 /// What of a request its answers repeat.
 struct AnswerHead {
   std::string model_id = {};

@@ -124,11 +124,6 @@ def test_garbage_and_half_open_connections_harm_nobody() -> None:
             is_served(server)
 
 
-def resident_bytes(server: WireServer) -> int:
-    pages = int(Path(f"/proc/{server.program.pid}/statm").read_text().split()[1])
-    return pages * 4096
-
-
 def test_a_client_that_does_not_read_its_answers_holds_nobody_up() -> None:
     endless = """
 class Endless(Counts):
@@ -147,7 +142,7 @@ serve(Endless(), Doubler())
         next(answers)  # and no other
         for _ in range(50):
             is_served(server)
-        assert resident_bytes(server) < 500_000_000
+        assert server.resident_bytes < 500_000_000
         answers.cancel()
         is_served(server)
 

@@ -97,7 +97,7 @@ class Constant(rm.InferenceModel):
     def signature(self) -> rm.ModelSignature:
         return rm.ModelSignature([], [])
 
-    def infer(self, inputs: Any) -> Any:
+    def infer(self, inputs: Any, context: rm.InferenceContext) -> Any:
         return inputs
 
 

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import random
+import select
 import socket
 from typing import Any
 
@@ -201,6 +202,21 @@ def test_half_open_connections_leave_room_for_others() -> None:
             if n % 500 == 499:
                 is_served(server)
         is_served(server)
+
+
+def test_bodies_that_are_only_announced_take_what_there_is_for_all_and_no_more() -> None:
+    with wire_server(f"serve(Doubler(), {HTTP})") as server:
+        with contextlib.ExitStack() as stack:
+            announced = [stack.enter_context(connected(server)) for _ in range(20)]
+            for connection in announced:
+                connection.sendall(post(b"", "Inference-Header-Content-Length: 10", length=2**30))
+            while len(refused := select.select(announced, [], [])[0]) < 16:
+                pass
+            assert all(connection.recv(100).startswith(b"HTTP/1.1 429") for connection in refused)
+            assert server.resident_bytes < 500_000_000
+        while asked(server, INFER, GOOD)[0] != 200:  # until the server has heard that they are gone
+            pass
+        assert sent(server, post(b"", length=2**27)).startswith(b"HTTP/1.1 413")
 
 
 def test_bytes_that_drop_in_one_by_one_hold_nobody_up() -> None:

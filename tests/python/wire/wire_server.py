@@ -3,6 +3,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.python.core.program import Program
 from tests.python.workers.served import models
@@ -70,6 +71,12 @@ class WireServer:
     def target(self) -> str:
         """What clients of Triton call it."""
         return self.endpoint.removeprefix("grpc://").removeprefix("grpc+").removeprefix("http://")
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory that the process has in RAM."""
+        pages = int(Path(f"/proc/{self.program.pid}/statm").read_text().split()[1])
+        return pages * 4096
 
     def end(self) -> list[str]:
         self.program.tell("end")
