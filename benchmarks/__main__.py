@@ -7,10 +7,17 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import conversions, memory, models, registry, worker
+from benchmarks import conversions, memory, models, registry, wire, worker
 from benchmarks.machine import describe_machine
 
-SUBJECTS = {"registry": registry, "memory": memory, "python": conversions, "worker": worker, "models": models}
+SUBJECTS = {
+    "registry": registry,
+    "memory": memory,
+    "python": conversions,
+    "worker": worker,
+    "wire": wire,
+    "models": models,
+}
 
 
 def main() -> None:

@@ -9,6 +9,7 @@
 
 namespace remotemedia::bench {
 
+inline constexpr std::size_t kKiB = std::size_t{1} << 10;
 inline constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 /// Tensors that are handed over.

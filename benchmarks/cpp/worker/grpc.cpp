@@ -193,8 +193,9 @@ void time_calls_in_flight(benchmark::State& state, std::size_t bytes) {
 }
 
 const bool registered = [] {
-  add_arm("call/grpc/0", [](benchmark::State& state) { time_calls(state, 0); });
-  add_arm("call/grpc/10485760", [](benchmark::State& state) { time_calls(state, 10 * kMiB); });
+  for (const std::size_t bytes : {std::size_t{0}, 4 * kKiB, kMiB, 10 * kMiB}) {
+    add_arm("call/grpc/" + std::to_string(bytes), [=](benchmark::State& state) { time_calls(state, bytes); });
+  }
   add_arm("asleep/grpc", time_calls_after_a_pause);
   for (const std::size_t bytes : kInFlightBytes) {
     add_arm("in_flight/grpc/" + std::to_string(bytes),

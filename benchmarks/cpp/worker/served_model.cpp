@@ -41,6 +41,12 @@ class Copy : public Touch {
   }
 };
 
+class Echo final : public Touch {
+ public:
+  std::string model_id() const override { return "echo"; }
+  TensorMap infer(const TensorMap& inputs, InferenceContext& /*context*/) override { return {{"y", inputs.at("x")}}; }
+};
+
 class Large final : public Touch {
  public:
   std::string model_id() const override { return "large"; }
@@ -70,8 +76,9 @@ void serve(Wire& wire) {
   const auto model = make_model(wire.receive_text());
   const std::chrono::microseconds spin(wire.receive_number());
   const auto max_batch_size = static_cast<std::int64_t>(wire.receive_number());
+  const std::string endpoint = wire.receive_text();
   ModelWorker worker(model, worker_config({.spin = spin, .max_batch_size = max_batch_size}));
-  wire.send(worker.start().front());
+  wire.send(endpoint == "unix:" ? worker.start().front() : worker.start({endpoint}).front());
   wire.receive_number();
 }
 const PeerRole role("model", serve);
@@ -83,6 +90,7 @@ std::shared_ptr<InferenceModel> make_model(std::string_view name) {
   static const std::map<std::string_view, Make> models{
       {"touch", [] { return std::shared_ptr<InferenceModel>(std::make_shared<Touch>()); }},
       {"copy", [] { return std::shared_ptr<InferenceModel>(std::make_shared<Copy>()); }},
+      {"echo", [] { return std::shared_ptr<InferenceModel>(std::make_shared<Echo>()); }},
       {"large", [] { return std::shared_ptr<InferenceModel>(std::make_shared<Large>()); }},
       {"batched", [] { return std::shared_ptr<InferenceModel>(std::make_shared<Batched>()); }},
   };
@@ -100,6 +108,7 @@ ServedModel::ServedModel(std::string_view model, const Serving& serving) : peer_
   peer_.wire().send(model);
   peer_.wire().send(static_cast<std::uint64_t>(serving.spin.count()));
   peer_.wire().send(static_cast<std::uint64_t>(serving.max_batch_size));
+  peer_.wire().send(serving.endpoint);
   endpoint_ = peer_.wire().receive_text();
 }
 

@@ -9,6 +9,7 @@
 //
 //     touch      y is allocated where the caller reads it, its first element is x's; nobody touches the rest
 //     copy       y is a copy of x
+//     echo       y is x
 //     large      the same as touch, with kLargeModelBytes of weights
 //     batched    the same as copy, in batches; each takes kBatchTime and kRowTime for each of its rows, without CPU
 
@@ -37,6 +38,7 @@ inline constexpr std::size_t kLargeModelBytes = 150 * kMiB;
 std::shared_ptr<InferenceModel> make_model(std::string_view name);
 
 struct Serving {
+  std::string endpoint = "unix:";  ///< A scheme alone is a private address of it.
   std::chrono::microseconds spin{50};
   std::int64_t max_batch_size = 8;
 };
