@@ -2,6 +2,7 @@
 
 #include "remotemedia/backends/model_repository.h"
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -76,8 +77,19 @@ class ModelRepository::Model final : public InferenceModel {
   std::size_t memory_usage() const override { return memory_bytes_; }
 
   TensorMap infer(const TensorMap& inputs, InferenceContext& context) override {
-    const Use model(*this);
-    return model->infer(inputs, context);
+    TensorMap outputs = Use(*this)->infer(inputs, context);
+    if (leaves_) leave();
+    return outputs;
+  }
+
+  void leave_memory() override {
+    leaves_ = true;
+    leave();
+  }
+
+  void return_to_memory() override {
+    leaves_ = false;
+    const Use loaded(*this);
   }
 
  private:
@@ -106,14 +118,17 @@ class ModelRepository::Model final : public InferenceModel {
     ModelHandle<BackendModel> handle_;
   };
 
+  /// Stays while a call has it.
+  void leave() { shared_->registry.evict(key_.text()); }
+
   ModelHandle<BackendModel> loaded() {
     const LoadOptions options{.memory_bytes = memory_bytes_ > 0 ? memory_bytes_ : size_of(file_.path),
                               .device = file_.device};
     return shared_->registry.get_or_load<BackendModel>(
-        key_, [this] { return load(); }, options);
+        key_, [this] { return loaded_anew(); }, options);
   }
 
-  std::shared_ptr<BackendModel> load() const {
+  std::shared_ptr<BackendModel> loaded_anew() const {
     const auto begin = std::chrono::steady_clock::now();
     std::shared_ptr<BackendModel> model = backend_.load(file_);
     if (signature_.declares_tensors() && model->signature() != signature_) {
@@ -132,6 +147,7 @@ class ModelRepository::Model final : public InferenceModel {
   std::string device_;
   ModelSignature signature_;
   std::size_t memory_bytes_ = 0;
+  std::atomic<bool> leaves_{false};  ///< As soon as no call has it.
 };
 
 ModelRepository::ModelRepository(const RegistryConfig& config) : shared_(std::make_shared<Shared>(config)) {}

@@ -22,6 +22,7 @@
 #include "remotemedia/grpc/server_queue.h"
 #include "remotemedia/grpc/worker_messages.h"
 #include "remotemedia/oip/client_regions.h"
+#include "remotemedia/oip/model_loads.h"
 #include "remotemedia/oip/served_models.h"
 #include "remotemedia/platform/claimed_address.h"
 
@@ -61,12 +62,13 @@ class GrpcServer {
 
   const WireAccess access_;
   ServedModels models_;
+  ModelLoads loads_{models_};
   Callers callers_;
   ClientRegions regions_{access_.allow_client_shared_memory};
   AttachService clients_{models_, callers_};
   Health health_{models_};
   const WireAccess everybody_;
-  RawService inference_service_{kInferenceService, inference_methods({models_, callers_, regions_}), access_};
+  RawService inference_service_{kInferenceService, inference_methods({models_, loads_, callers_, regions_}), access_};
   RawService worker_service_{kWorkerService, clients_.methods(), access_};
   RawService health_service_{kHealthService, health_.methods(), everybody_};
   int port_ = 0;

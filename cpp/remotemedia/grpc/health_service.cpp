@@ -88,7 +88,7 @@ HealthCheckResponse::ServingStatus Health::status_of(const std::string& service)
   const std::vector<ServedModels::Use> all = models_.all();
   const auto found = std::ranges::find(all, service, [](const auto& model) { return model->core.model_id(); });
   if (found == all.end()) return HealthCheckResponse::UNKNOWN;
-  return is_serving(**found) ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+  return models_.is_serving(service, "") ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
 std::vector<Method> Health::methods() {

@@ -6,12 +6,14 @@
 
 #include "remotemedia/grpc/callers.h"
 #include "remotemedia/oip/client_regions.h"
+#include "remotemedia/oip/model_loads.h"
 #include "remotemedia/oip/served_models.h"
 
 namespace remotemedia::detail {
 
 struct InferService {
-  const ServedModels& models;
+  ServedModels& models;
+  ModelLoads& loads;
   Callers& callers;
   ClientRegions& regions;
 };

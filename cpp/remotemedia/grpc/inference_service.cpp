@@ -2,8 +2,11 @@
 
 #include "remotemedia/grpc/inference_service.h"
 
+#include <exception>
+#include <memory>
 #include <string>
 
+#include "remotemedia/base/error.h"
 #include "remotemedia/grpc/infer_handlers.h"
 #include "remotemedia/grpc/message_handler.h"
 #include "remotemedia/grpc/model_description.h"
@@ -17,23 +20,53 @@ using namespace inference;  // NOLINT(google-build-using-namespace): the message
 void tell_about_server(ServerMetadataResponse& response) {
   response.set_name("remotemedia");
   response.set_version(REMOTEMEDIA_VERSION);
-  for (const char* extension :
-       {"sequence", "schedule_policy", "model_configuration", "statistics", "system_shared_memory"}) {
+  for (const char* extension : {"sequence", "schedule_policy", "model_configuration", "statistics", "model_repository",
+                                "system_shared_memory"}) {
     response.add_extensions(extension);
   }
 }
 
 void list(const ServedModels& models, bool only_ready, RepositoryIndexResponse& response) {
   for (const auto& model : models.all()) {
-    const bool ready = is_serving(*model);
+    const std::string& name = model->core.model_id();
+    const bool ready = models.is_serving(name, "");
     if (only_ready && !ready) continue;
     RepositoryIndexResponse::ModelIndex& entry = *response.add_models();
-    entry.set_name(model->core.model_id());
+    entry.set_name(name);
     entry.set_version(std::string(kModelVersion));
     entry.set_state(ready ? "READY" : "UNAVAILABLE");
-    if (!ready) entry.set_reason(model->core.status().reason);
+    if (!ready) entry.set_reason(models.is_unloaded(name) ? "unloaded" : model->core.status().reason);
   }
 }
+
+class LoadHandler final : public CallHandler {
+ public:
+  LoadHandler(UnaryCall& call, ModelLoads& loads) : call_(call), loads_(loads) {}
+
+  void begin() noexcept override {
+    try {
+      const auto request = received_message<RepositoryModelLoadRequest>(call_.request());
+      if (!request.parameters().empty()) {
+        throw Error(ErrorCode::invalid_argument, "a model is loaded as its worker was told, without parameters");
+      }
+      loads_.begin(request.model_name(), [this](const std::exception_ptr& error) { done(error); });
+    } catch (const std::exception&) {
+      fail(call_, std::current_exception());
+    }
+  }
+
+ private:
+  void done(const std::exception_ptr& error) noexcept {
+    if (error != nullptr) {
+      fail(call_, error);
+    } else {
+      call_.finish(message_bytes(RepositoryModelLoadResponse()));
+    }
+  }
+
+  UnaryCall& call_;
+  ModelLoads& loads_;
+};
 
 void count(const ServedModels& models, const ModelStatisticsRequest& request, ModelStatisticsResponse& response) {
   if (!request.name().empty()) {
@@ -56,7 +89,7 @@ void list(const ClientRegions& regions, const std::string& name, SystemSharedMem
 }  // namespace
 
 std::vector<Method> inference_methods(const InferService& service) {
-  const ServedModels& models = service.models;
+  ServedModels& models = service.models;
   ClientRegions& regions = service.regions;
   return {
       {"ModelInfer", UnaryHandler([service](UnaryCall& call) { return infer_handler(call, service); })},
@@ -89,6 +122,11 @@ std::vector<Method> inference_methods(const InferService& service) {
       message_method<RepositoryIndexRequest, RepositoryIndexResponse>(
           "RepositoryIndex",
           [&](auto&, const auto& request, auto& response) { list(models, request.ready(), response); }),
+      {"RepositoryModelLoad",
+       UnaryHandler([service](UnaryCall& call) { return std::make_shared<LoadHandler>(call, service.loads); })},
+      message_method<RepositoryModelUnloadRequest, RepositoryModelUnloadResponse>(
+          "RepositoryModelUnload",
+          [&](auto&, const auto& request, auto& /*response*/) { models.unload(request.model_name()); }),
       message_method<SystemSharedMemoryStatusRequest, SystemSharedMemoryStatusResponse>(
           "SystemSharedMemoryStatus",
           [&](auto&, const auto& request, auto& response) { list(regions, request.name(), response); }),

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "remotemedia/oip/data_type_names.h"
@@ -51,7 +52,7 @@ json server_metadata() {
           {"version", REMOTEMEDIA_VERSION},
           {"extensions",
            {"binary_tensor_data", "sequence", "schedule_policy", "model_configuration", "statistics",
-            "system_shared_memory"}}};
+            "model_repository", "system_shared_memory"}}};
 }
 
 json model_metadata(const ServedWorker& model) {
@@ -100,13 +101,17 @@ json model_statistics(const ServedWorker& model) {
           {"memory_usage", {{{"type", model.core.device()}, {"byte_size", model.core.memory_usage()}}}}};
 }
 
-json index_entry(const ServedWorker& model, bool only_ready) {
-  const bool ready = is_serving(model);
-  if (only_ready && !ready) return nullptr;
-  json entry = {
-      {"name", model.core.model_id()}, {"version", kModelVersion}, {"state", ready ? "READY" : "UNAVAILABLE"}};
-  if (!ready) entry["reason"] = model.core.status().reason;
-  return entry;
+json repository_index(const ServedModels& models, bool only_ready) {
+  json list = json::array();
+  for (const ServedModels::Use& model : models.all()) {
+    const std::string& name = model->core.model_id();
+    const bool ready = models.is_serving(name, "");
+    if (only_ready && !ready) continue;
+    json entry = {{"name", name}, {"version", kModelVersion}, {"state", ready ? "READY" : "UNAVAILABLE"}};
+    if (!ready) entry["reason"] = models.is_unloaded(name) ? "unloaded" : model->core.status().reason;
+    list.push_back(std::move(entry));
+  }
+  return list;
 }
 
 }  // namespace remotemedia::detail

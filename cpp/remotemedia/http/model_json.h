@@ -15,7 +15,7 @@ nlohmann::json model_metadata(const ServedWorker& model);
 nlohmann::json model_config(const ServedWorker& model);
 nlohmann::json model_statistics(const ServedWorker& model);
 
-/// An entry of the repository's index; null where only ready ones are wanted and it is not.
-nlohmann::json index_entry(const ServedWorker& model, bool only_ready);
+/// The models there are, or the ready ones alone.
+nlohmann::json repository_index(const ServedModels& models, bool only_ready);
 
 }  // namespace remotemedia::detail

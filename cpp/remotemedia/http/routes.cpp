@@ -89,16 +89,6 @@ HttpResponse statistics(const ServedModels& models, const std::string& name, con
   return said({{"model_stats", std::move(list)}});
 }
 
-HttpResponse repository_index(const ServedModels& models, const std::string& body) {
-  const json wanted = json::parse(body, nullptr, false);
-  const bool only_ready = wanted.is_object() && wanted.value("ready", json(false)) == json(true);
-  json list = json::array();
-  for (const auto& model : models.all()) {
-    if (json entry = index_entry(*model, only_ready); !entry.is_null()) list.push_back(std::move(entry));
-  }
-  return said(list);
-}
-
 /// Of /v2/models/NAME[/versions/VERSION]/..., what stands behind.
 struct ModelPath {
   std::string name;
@@ -130,13 +120,36 @@ HttpResponse about_model(const ServedModels& models, const HttpRequest& request,
   nothing_here(request);
 }
 
-HttpResponse about_repository(const ServedModels& models, const HttpRequest& request, const Parts& parts) {
-  if (request.method != "POST") return wrong_method("POST");
-  if (parts.size() == 3 && parts[2] == "index") return repository_index(models, *request.body);
-  if (parts.size() == 5 && parts[2] == "models" && (parts[4] == "load" || parts[4] == "unload")) {
-    return error_response(501, "models are not loaded or unloaded by this address: the worker's own options say which");
+bool is_about_loads(const Parts& parts) {
+  return parts.size() == 5 && parts[0] == "v2" && parts[1] == "repository" && parts[2] == "models" &&
+         (parts[4] == "load" || parts[4] == "unload");
+}
+
+/// /v2/repository/models/NAME/load or unload; the first responds when it is done.
+void about_loads(ServedModels& models, ModelLoads& loads, const HttpRequest& request, const Parts& parts,
+                 const Respond& respond) {
+  const HttpResponse done{200, "application/json", ""};
+  if (request.method != "POST") {
+    respond([] { return wrong_method("POST"); });
+  } else if (parts[4] == "unload") {
+    models.unload(parts[3]);
+    respond([done] { return done; });
+  } else {
+    const json wanted = json::parse(*request.body, nullptr, false);
+    if (wanted.is_object() && !wanted.value("parameters", json::object()).empty()) {
+      throw Error(ErrorCode::invalid_argument, "a model is loaded as its worker was told, without parameters");
+    }
+    loads.begin(parts[3], [respond, done](const std::exception_ptr& error) {
+      respond([error, done] { return error != nullptr ? error_response(error) : done; });
+    });
   }
-  nothing_here(request);
+}
+
+HttpResponse about_repository(const ServedModels& models, const HttpRequest& request, const Parts& parts) {
+  if (parts.size() != 3 || parts[2] != "index") nothing_here(request);
+  if (request.method != "POST") return wrong_method("POST");
+  const json wanted = json::parse(*request.body, nullptr, false);
+  return said(repository_index(models, wanted.is_object() && wanted.value("ready", json(false)) == json(true)));
 }
 
 bool is_about_regions(const Parts& parts) {
@@ -208,9 +221,10 @@ bool is_infer(const Parts& parts) {
 
 }  // namespace
 
-Routes::Routes(const ServedModels& models, const WireAccess& access)
+Routes::Routes(ServedModels& models, const WireAccess& access)
     : models_(models),
       access_(access),
+      loads_(std::make_shared<ModelLoads>(models)),
       of_sessions_(std::make_shared<HeapCaller>()),
       regions_(std::make_shared<ClientRegions>(access.allow_client_shared_memory)) {}
 
@@ -226,6 +240,10 @@ std::shared_ptr<PendingResponse> Routes::answer(const HttpRequest& request, cons
   HttpResponse response;
   try {
     const Parts parts = parts_of(request.path);
+    if (is_about_loads(parts)) {
+      about_loads(models_, *loads_, request, parts, respond);
+      return nullptr;
+    }
     if (!is_infer(parts)) {
       response =
           is_about_regions(parts) ? about_regions(*regions_, request, parts) : answer_of(models_, request, parts);

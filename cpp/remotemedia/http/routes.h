@@ -10,6 +10,7 @@
 
 #include "remotemedia/http/http_message.h"
 #include "remotemedia/oip/client_regions.h"
+#include "remotemedia/oip/model_loads.h"
 #include "remotemedia/oip/served_models.h"
 #include "remotemedia/worker/request.h"
 #include "remotemedia/worker/wire_access.h"
@@ -20,7 +21,7 @@ namespace remotemedia::detail {
 /// Lifetime:  `models` and `access` outlive it.
 class Routes {
  public:
-  Routes(const ServedModels& models, const WireAccess& access);
+  Routes(ServedModels& models, const WireAccess& access);
 
   /// Why a request is not to be read any further: it brings no token, and is not one about health.
   std::optional<HttpResponse> refusal(const HttpRequest& head) const;
@@ -30,8 +31,9 @@ class Routes {
                                           const Respond& respond) const;
 
  private:
-  const ServedModels& models_;
+  ServedModels& models_;
   const WireAccess& access_;
+  const std::shared_ptr<ModelLoads> loads_;
   const std::shared_ptr<Caller> of_sessions_;  ///< A sequence may come by any connection.
   const std::shared_ptr<ClientRegions> regions_;
 };

@@ -11,7 +11,7 @@ namespace remotemedia::detail {
 
 void ServedModels::add(const ServedWorker& worker) {
   // Made before the lock, and so ended after it: its end takes the lock.
-  Model added{nullptr, std::make_shared<bool>(true)};
+  Model added{nullptr, false, std::make_shared<bool>(true)};
   added.use = Use(std::make_unique<const ServedWorker>(worker).release(),
                   [this, in_use = added.in_use](const ServedWorker* unused) {
                     std::unique_ptr<const ServedWorker>(unused).reset();
@@ -47,16 +47,45 @@ bool ServedModels::empty() const {
 }
 
 ServedModels::Use ServedModels::find(const std::string& name, const std::string& version) const {
-  MutexLock lock(mutex_);
-  const auto found = models_.find(name);
-  if (found == models_.end()) {
-    throw Error(ErrorCode::model_not_found, "no model '" + name.substr(0, 200) + "' is served at this endpoint");
-  }
+  Use found = known(name);
   if (!version.empty() && version != kModelVersion) {
     throw Error(ErrorCode::model_not_found, "the model '" + name + "' has no version '" + version.substr(0, 40) +
                                                 "': its only one is " + std::string(kModelVersion));
   }
-  return found->second.use;
+  if (is_unloaded(name)) {
+    throw Error(ErrorCode::model_not_found, "the model '" + name + "' was unloaded: it takes calls once it is loaded");
+  }
+  return found;
+}
+
+ServedModels::Use ServedModels::known(const std::string& name) const {
+  MutexLock lock(mutex_);
+  const auto found = models_.find(name);
+  if (found != models_.end()) return found->second.use;
+  throw Error(ErrorCode::model_not_found, "no model '" + name.substr(0, 200) + "' is served at this endpoint");
+}
+
+void ServedModels::set_unloaded(const std::string& name, bool unloaded) {
+  MutexLock lock(mutex_);
+  const auto found = models_.find(name);
+  if (found != models_.end()) found->second.unloaded = unloaded;
+}
+
+bool ServedModels::is_unloaded(const std::string& name) const {
+  MutexLock lock(mutex_);
+  const auto found = models_.find(name);
+  return found != models_.end() && found->second.unloaded;
+}
+
+void ServedModels::unload(const std::string& name) {
+  const Use model = known(name);
+  set_unloaded(name, true);
+  model->core.unload_model();
+}
+
+void ServedModels::load(const std::string& name) {
+  known(name)->core.load_model();
+  set_unloaded(name, false);
 }
 
 std::vector<ServedModels::Use> ServedModels::all() const {
@@ -69,13 +98,14 @@ std::vector<ServedModels::Use> ServedModels::all() const {
 
 bool ServedModels::is_serving(const std::string& name, const std::string& version) const {
   const bool any_version = version.empty() || version == kModelVersion;
-  return any_version && std::ranges::any_of(all(), [&](const Use& model) {
+  return any_version && !is_unloaded(name) && std::ranges::any_of(all(), [&](const Use& model) {
            return model->core.model_id() == name && detail::is_serving(*model);
          });
 }
 
 bool ServedModels::are_serving() const {
-  return std::ranges::all_of(all(), [](const Use& model) { return detail::is_serving(*model); });
+  return std::ranges::all_of(
+      all(), [this](const Use& model) { return is_unloaded(model->core.model_id()) || detail::is_serving(*model); });
 }
 
 bool is_serving(const ServedWorker& worker) {

@@ -42,20 +42,31 @@ class REMOTEMEDIA_API ServedModels {
 
   /// version: empty for any.
   ///
-  /// Errors:  model_not_found that names the model.
+  /// Errors:  model_not_found that names the model, of an unloaded one too.
   Use find(const std::string& name, const std::string& version) const;
 
   std::vector<Use> all() const;
 
-  /// Whether one is there and takes calls, and whether all that are there do.
+  /// From now on it is there, but takes no calls, until load() has brought it back to memory.
+  ///
+  /// Errors:  model_not_found; of load() what the model throws, and it stays unloaded.
+  void unload(const std::string& name);
+  void load(const std::string& name);
+  bool is_unloaded(const std::string& name) const;
+
+  /// Whether one is there and takes calls, and whether all that are not unloaded do.
   bool is_serving(const std::string& name, const std::string& version) const;
   bool are_serving() const;
 
  private:
   struct Model {
     Use use;
+    bool unloaded = false;
     std::shared_ptr<bool> in_use;  ///< Guarded by mutex_. False once the last Use is gone, and the ServedWorker too.
   };
+
+  Use known(const std::string& name) const;
+  void set_unloaded(const std::string& name, bool unloaded);
 
   mutable Mutex mutex_;
   CondVar let_go_;

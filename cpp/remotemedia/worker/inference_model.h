@@ -88,6 +88,13 @@ class REMOTEMEDIA_API InferenceModel {
   /// Asked between batches.
   virtual bool is_healthy() { return true; }
 
+  /// Of a model that can leave memory and come back by itself: leaves it, once no call has it, and comes back now, with
+  /// what that throws. Any other one stays.
+  ///
+  /// Threads:  any, also while it runs.
+  virtual void leave_memory() {}
+  virtual void return_to_memory() {}
+
   /// Once, after everything else.
   virtual void close() {}
 };

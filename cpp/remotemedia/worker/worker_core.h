@@ -93,6 +93,10 @@ class REMOTEMEDIA_API WorkerCore {
   void stop();
 
   WorkerInfo status() const;
+  /// As InferenceModel's.
+  void unload_model() { model_->leave_memory(); }
+  void load_model() { model_->return_to_memory(); }
+
   WorkerCounts counts() const;
   LatencyHistogram latencies() const;
 

@@ -173,7 +173,7 @@ def test_what_a_server_and_its_models_are() -> None:
             assert asked(server, path)[0] == 404
         assert asked(server, "/v2/models/doubler/infer")[0] == 405
         assert asked(server, "/v2/health/live", {})[0] == 405
-        assert asked(server, "/v2/repository/models/doubler/unload", {})[0] == 501
+        assert asked(server, "/v2/repository/models/doubler/unload")[0] == 405
 
 
 def test_a_sequence_is_a_session_by_whatever_connection() -> None:
