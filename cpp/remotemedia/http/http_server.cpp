@@ -87,10 +87,11 @@ HttpServer::HttpServer(const WireAddress& address, const WireAccess& access) : a
 
 void HttpServer::add(const ServedWorker& worker) {
   models_.add(worker);
-  if (std::exchange(started_, true)) return;
   // Calls come in with the first model: those that came before wait for it.
-  asio::post(strand_, [this] { accept(); });
-  for (unsigned i = 0; i < kThreads; ++i) threads_.emplace_back([io = io_] { run(*io); });
+  std::call_once(started_, [this] {
+    asio::post(strand_, [this] { accept(); });
+    for (unsigned i = 0; i < kThreads; ++i) threads_.emplace_back([io = io_] { run(*io); });
+  });
 }
 
 void HttpServer::accept() {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -79,7 +80,7 @@ class HttpServer final : private ConnectionOwner {
   boost::asio::strand<boost::asio::io_context::executor_type> strand_{io_->get_executor()};  ///< Of what follows.
   boost::asio::ip::tcp::acceptor acceptor_{strand_};
   boost::asio::steady_timer pause_{strand_};
-  bool started_ = false;
+  std::once_flag started_;
   int port_ = 0;
 
   Mutex mutex_;

@@ -18,13 +18,13 @@ namespace {
 
 /// What one model has counted, looked at once.
 struct Counted {
-  explicit Counted(const ServedWorker& model)
+  Counted(const ServedModels& models, const ServedWorker& model)
       : name(model.core.model_id()),
         info(model.status()),
         counts(model.core.counts()),
         latencies(model.core.latencies()),
         memory(model.core.memory_usage()),
-        serving(is_serving(model)) {}
+        serving(models.is_serving(name, "")) {}
 
   std::string name;
   WorkerInfo info;
@@ -61,7 +61,7 @@ std::int64_t microseconds(Duration duration) {
 class Text {
  public:
   explicit Text(const ServedModels& models) {
-    for (const ServedModels::Use& model : models.all()) counted_.emplace_back(*model);
+    for (const ServedModels::Use& model : models.all()) counted_.emplace_back(models, *model);
   }
 
   /// of: the value of a model.

@@ -56,13 +56,13 @@ std::string shown(double number, int digits) {
 
 void cell(std::string& row, std::string_view value) { row.append("<td>").append(value).append("</td>"); }
 
-std::string row_of(const ServedWorker& model) {
+std::string row_of(const ServedModels& models, const ServedWorker& model) {
   constexpr double kMebi = 1 << 20;
   const WorkerInfo info = model.status();
-  const bool well = is_serving(model);
+  const bool well = models.is_serving(info.model_id, "");
   std::string row = "<tr>";
   cell(row, escaped(info.model_id));
-  std::string state = std::string(to_string(info.status));
+  std::string state(models.is_unloaded(info.model_id) ? "unloaded" : to_string(info.status));
   if (!info.reason.empty()) state += ": " + escaped(info.reason);
   row.append("<td class=\"").append(well ? "well" : "ill").append("\">").append(state).append("</td>");
   cell(row, std::to_string(info.total_requests));
@@ -85,7 +85,7 @@ std::string row_of(const ServedWorker& model) {
 std::string status_page(const ServedModels& models) {
   std::string page(kHead);
   page.append(REMOTEMEDIA_VERSION).append("</h1>\n<table>").append(kColumns).append("\n");
-  for (const ServedModels::Use& model : models.all()) page += row_of(*model);
+  for (const ServedModels::Use& model : models.all()) page += row_of(models, *model);
   page += "</table>\n<p><a href=\"/metrics\">/metrics</a> <a href=\"/v2\">/v2</a></p></body></html>\n";
   return page;
 }

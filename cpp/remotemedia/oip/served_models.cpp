@@ -8,6 +8,14 @@
 #include "remotemedia/base/error.h"
 
 namespace remotemedia::detail {
+namespace {
+
+bool serves(const ServedWorker& worker) {
+  const WorkerState state = worker.core.status().status;
+  return (state == WorkerState::ready || state == WorkerState::busy) && worker.core.healthy();
+}
+
+}  // namespace
 
 void ServedModels::add(const ServedWorker& worker) {
   // Made before the lock, and so ended after it: its end takes the lock.
@@ -98,19 +106,13 @@ std::vector<ServedModels::Use> ServedModels::all() const {
 
 bool ServedModels::is_serving(const std::string& name, const std::string& version) const {
   const bool any_version = version.empty() || version == kModelVersion;
-  return any_version && !is_unloaded(name) && std::ranges::any_of(all(), [&](const Use& model) {
-           return model->core.model_id() == name && detail::is_serving(*model);
-         });
+  return any_version && !is_unloaded(name) &&
+         std::ranges::any_of(all(), [&](const Use& model) { return model->core.model_id() == name && serves(*model); });
 }
 
 bool ServedModels::are_serving() const {
   return std::ranges::all_of(
-      all(), [this](const Use& model) { return is_unloaded(model->core.model_id()) || detail::is_serving(*model); });
-}
-
-bool is_serving(const ServedWorker& worker) {
-  const WorkerState state = worker.core.status().status;
-  return (state == WorkerState::ready || state == WorkerState::busy) && worker.core.healthy();
+      all(), [this](const Use& model) { return is_unloaded(model->core.model_id()) || serves(*model); });
 }
 
 }  // namespace remotemedia::detail

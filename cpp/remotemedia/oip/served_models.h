@@ -54,7 +54,8 @@ class REMOTEMEDIA_API ServedModels {
   void load(const std::string& name);
   bool is_unloaded(const std::string& name) const;
 
-  /// Whether one is there and takes calls, and whether all that are not unloaded do.
+  /// Whether one is there, takes calls, and its model says that it is well; and whether that is so of all that are not
+  /// unloaded.
   bool is_serving(const std::string& name, const std::string& version) const;
   bool are_serving() const;
 
@@ -72,8 +73,5 @@ class REMOTEMEDIA_API ServedModels {
   CondVar let_go_;
   std::map<std::string, Model, std::less<>> models_ REMOTEMEDIA_GUARDED_BY(mutex_);  // ends first: its ends lock
 };
-
-/// Whether it takes calls and its model says that it is well.
-REMOTEMEDIA_API bool is_serving(const ServedWorker& worker);
 
 }  // namespace remotemedia::detail

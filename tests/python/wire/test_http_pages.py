@@ -71,7 +71,13 @@ def test_names_of_models_are_no_part_of_the_page_or_the_metrics() -> None:
 def test_the_page_shows_each_model() -> None:
     with wire_server(f"serve(Doubler(), Sums(), {HTTP})") as server:
         assert asked(server, INFER, GOOD)[0] == 200
+        assert samples(server, "/metrics")["remotemedia_serving", "doubler"] == 1
         page = text_of(server, "/")
         assert "doubler" in page
         assert "sums" in page
         assert page.count('class="well"') == 2
+        assert asked(server, "/v2/repository/models/doubler/unload", {})[0] == 200
+        page = text_of(server, "/")
+        assert page.count('class="well"') == 1
+        assert '<td class="ill">unloaded</td>' in page
+        assert samples(server, "/metrics")["remotemedia_serving", "doubler"] == 0
