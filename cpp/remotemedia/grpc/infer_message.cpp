@@ -143,8 +143,8 @@ ReceivedCall received_call(ModelInferRequest& request, const WorkerCore& core, c
 
 ReceivedCall call_of_client(ModelInferRequest& request, const WorkerCore& core) {
   ReceivedCall received;
-  static const ClientRegions kNone(false);
-  const Reading reading{&data_type_of_client, kNone};
+  static const ClientRegions none(false);
+  const Reading reading{&data_type_of_client, none};
   received.call.parameters = parameters_of(request.parameters());
   received.wants_empty_final_response = true;
   take_requested(request, core, reading, received);
