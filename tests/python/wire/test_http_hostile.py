@@ -4,6 +4,7 @@
 import contextlib
 import json
 import random
+import resource
 import select
 import socket
 from typing import Any
@@ -194,6 +195,8 @@ def test_a_client_that_goes_away_cancels_its_call() -> None:
 
 
 def test_half_open_connections_leave_room_for_others() -> None:
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(few, min(most, 4096)), most))
     with wire_server(f"serve(Doubler(), {HTTP})") as server, contextlib.ExitStack() as stack:
         for n in range(3000):
             connection = stack.enter_context(connected(server))
