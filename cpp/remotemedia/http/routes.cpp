@@ -70,6 +70,8 @@ HttpResponse readiness(bool is_ready, json about = json::object()) {
   return response;
 }
 
+HttpResponse done() { return {200, "application/json", ""}; }
+
 HttpResponse wrong_method(const char* right) {
   return error_response(405, std::string("this address takes ").append(right));
 }
@@ -128,19 +130,18 @@ bool is_about_loads(const Parts& parts) {
 /// /v2/repository/models/NAME/load or unload; the first responds when it is done.
 void about_loads(ServedModels& models, ModelLoads& loads, const HttpRequest& request, const Parts& parts,
                  const Respond& respond) {
-  const HttpResponse done{200, "application/json", ""};
   if (request.method != "POST") {
     respond([] { return wrong_method("POST"); });
   } else if (parts[4] == "unload") {
     models.unload(parts[3]);
-    respond([done] { return done; });
+    respond(&done);
   } else {
     const json wanted = json::parse(*request.body, nullptr, false);
     if (wanted.is_object() && !wanted.value("parameters", json::object()).empty()) {
       throw Error(ErrorCode::invalid_argument, "a model is loaded as its worker was told, without parameters");
     }
-    loads.begin(parts[3], [respond, done](const std::exception_ptr& error) {
-      respond([error, done] { return error != nullptr ? error_response(error) : done; });
+    loads.begin(parts[3], [respond](const std::exception_ptr& error) {
+      respond([error] { return error != nullptr ? error_response(error) : done(); });
     });
   }
 }
@@ -192,7 +193,7 @@ HttpResponse about_regions(ClientRegions& regions, const HttpRequest& request, c
   } else {
     regions.remove(name);
   }
-  return {200, "application/json", ""};
+  return done();
 }
 
 /// All that is answered at once.
