@@ -12,6 +12,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/http/http_limits.h"
 #include "remotemedia/http/json_elements.h"
+#include "remotemedia/http/json_member.h"
 #include "remotemedia/http/whole_number.h"
 #include "remotemedia/oip/data_type_names.h"
 #include "remotemedia/oip/raw_tensor.h"
@@ -23,11 +24,6 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void refuse(ErrorCode code, const std::string& why) { throw Error(code, why); }
-
-const json* member(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found == object.end() || found->is_null() ? nullptr : &*found;
-}
 
 const std::string& text_member(const json& object, const char* name, const std::string& of) {
   const json* const found = member(object, name);
@@ -70,9 +66,9 @@ Parameters parameters_of(const json& object) {
   return parameters;
 }
 
-bool flag(Parameters& parameters, const char* name, bool otherwise = false) {
+bool flag(Parameters& parameters, const char* name) {
   const auto found = parameters.find(std::string_view(name));
-  if (found == parameters.end()) return otherwise;
+  if (found == parameters.end()) return false;
   const bool* const value = std::get_if<bool>(&found->second);
   if (value == nullptr) {
     refuse(ErrorCode::invalid_argument, std::string("the parameter '").append(name) + "' is neither true nor false");

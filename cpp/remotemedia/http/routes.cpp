@@ -13,6 +13,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/http/error_response.h"
 #include "remotemedia/http/infer_route.h"
+#include "remotemedia/http/json_member.h"
 #include "remotemedia/http/metrics_text.h"
 #include "remotemedia/http/model_json.h"
 #include "remotemedia/http/status_page.h"
@@ -137,7 +138,8 @@ void about_loads(ServedModels& models, ModelLoads& loads, const HttpRequest& req
     respond(&done);
   } else {
     const json wanted = json::parse(*request.body, nullptr, false);
-    if (wanted.is_object() && !wanted.value("parameters", json::object()).empty()) {
+    const json* const parameters = member(wanted, "parameters");
+    if (parameters != nullptr && !parameters->empty()) {
       throw Error(ErrorCode::invalid_argument, "a model is loaded as its worker was told, without parameters");
     }
     loads.begin(parts[3], [respond](const std::exception_ptr& error) {
@@ -150,7 +152,8 @@ HttpResponse about_repository(const ServedModels& models, const HttpRequest& req
   if (parts.size() != 3 || parts[2] != "index") nothing_here(request);
   if (request.method != "POST") return wrong_method("POST");
   const json wanted = json::parse(*request.body, nullptr, false);
-  return said(repository_index(models, wanted.is_object() && wanted.value("ready", json(false)) == json(true)));
+  const json* const ready = member(wanted, "ready");
+  return said(repository_index(models, ready != nullptr && ready->is_boolean() && ready->get<bool>()));
 }
 
 bool is_about_regions(const Parts& parts) {
@@ -158,16 +161,17 @@ bool is_about_regions(const Parts& parts) {
 }
 
 std::uint64_t number_in(const json& object, const char* name) {
-  const json value = object.value(name, json(0U));
-  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (!object.contains(name)) return 0;
+  const json* const value = member(object, name);
+  if (value != nullptr && value->is_number_unsigned()) return value->get<std::uint64_t>();
   throw Error(ErrorCode::invalid_argument, std::string("'").append(name) + "' of a region is a whole number from 0");
 }
 
 void register_region(ClientRegions& regions, const std::string& name, const std::string& body) {
   const json said = json::parse(body, nullptr, false);
-  const json key = said.is_object() ? said.value("key", json()) : json();
-  if (!key.is_string()) throw Error(ErrorCode::invalid_argument, "a region has a 'key', a text");
-  regions.add(name, key.get<std::string>(), number_in(said, "offset"), number_in(said, "byte_size"));
+  const json* const key = member(said, "key");
+  if (key == nullptr || !key->is_string()) throw Error(ErrorCode::invalid_argument, "a region has a 'key', a text");
+  regions.add(name, key->get<std::string>(), number_in(said, "offset"), number_in(said, "byte_size"));
 }
 
 HttpResponse list_regions(const ClientRegions& regions, const std::string& name) {

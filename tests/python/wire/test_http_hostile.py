@@ -87,6 +87,23 @@ def test_requests_that_make_no_sense_are_refused(body: bytes) -> None:
         is_served(server)
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v2/repository/index", "ready"), ("/v2/repository/models/doubler/load", "parameters"),
+        ("/v2/systemsharedmemory/region/r/register", "key"), ("/v2/systemsharedmemory/region/r/register", "offset"),
+        (INFER, "parameters"), (INFER, "inputs"), (INFER, "outputs"), (INFER, "id"),
+    ],
+)  # fmt: skip
+def test_lists_in_lists_end_nobody(path: str, name: str) -> None:
+    deep = b"[" * 2_000_000 + b"]" * 2_000_000
+    with wire_server(f"serve(Doubler(), {HTTP}, allow_client_shared_memory=True)") as server:
+        for key in (b"", b'"key": "k", '):
+            status, _ = asked(server, path, b"{" + key + b'"' + name.encode() + b'": ' + deep + b"}")
+            assert status == (200 if name == "ready" else 400)
+        is_served(server)
+
+
 def with_input(**fields: Any) -> dict[str, Any]:
     return {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], **fields}]}
 
