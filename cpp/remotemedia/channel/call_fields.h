@@ -109,21 +109,26 @@ template <class Io, class Tensor>
 void tensor_fields(Io& io, Tensor& tensor) {
   tensor_key(io, tensor.key);
   data_type(io, tensor.dtype);
-  io.require(tensor.dtype != DataType::bytes, "dtype_code", "a type of some size", "bytes");
   shape_of(io, tensor.shape, 0);
   const LayoutSize size = dense_size(tensor);
   io.require(size.fault == LayoutFault::none, "extents", "few enough to be counted in bytes", "not");
 
   io.code("bytes_in", tensor.bytes_in, kBytesInCodes);
-  const auto dense = static_cast<std::uint64_t>(size.nbytes);
-  std::uint64_t nbytes = dense;
+  auto nbytes = static_cast<std::uint64_t>(size.nbytes);
   io.number("nbytes", nbytes);
-  io.require(nbytes == dense, "nbytes", std::to_string(dense) + " for its type and shape", std::to_string(nbytes));
+  if (tensor.dtype == DataType::bytes) {
+    const std::uint64_t least = static_cast<std::uint64_t>(size.elements) * kPackedLengthBytes;
+    io.require_within("nbytes", nbytes, least, least == 0 ? 0 : kMaxCounted);
+    if constexpr (Io::kReads) tensor.packed_bytes = nbytes;
+  } else {
+    const auto dense = static_cast<std::uint64_t>(size.nbytes);
+    io.require(nbytes == dense, "nbytes", std::to_string(dense) + " for its type and shape", std::to_string(nbytes));
+  }
   const bool is_chunked = tensor.bytes_in == BytesIn::chunks;
-  io.require(!is_chunked || dense > 0, "nbytes", "above 0 in chunks", "0");
+  io.require(!is_chunked || nbytes > 0, "nbytes", "above 0 in chunks", "0");
   const bool is_here = tensor.bytes_in == BytesIn::message;
-  if (is_here) io.require_within("nbytes", dense, std::uint64_t{0}, std::uint64_t{kMaxInlineBytes});
-  io.bytes("bytes", tensor.bytes, is_here ? static_cast<std::size_t>(dense) : 0);
+  if (is_here) io.require_within("nbytes", nbytes, std::uint64_t{0}, std::uint64_t{kMaxInlineBytes});
+  io.bytes("bytes", tensor.bytes, is_here ? static_cast<std::size_t>(nbytes) : 0);
 }
 
 /// All by number or all by name, ascending, and together few enough to be counted.

@@ -29,6 +29,7 @@
 #include "remotemedia/channel/message_kind.h"
 #include "remotemedia/tensor/data_type.h"
 #include "remotemedia/tensor/dims.h"
+#include "remotemedia/tensor/packed_bytes.h"
 #include "remotemedia/tensor/tensor_layout.h"
 #include "remotemedia/worker/parameters.h"
 
@@ -49,17 +50,20 @@ struct MessageTensor {
   TensorKey key;
   DataType dtype = DataType::uint8;
   Dims shape;
+  std::uint64_t packed_bytes = 0;  ///< As in TensorLayout.
   BytesIn bytes_in = BytesIn::message;
   std::span<const std::byte> bytes;  ///< With BytesIn::message all of them, otherwise none.
 
   friend bool operator==(const MessageTensor& a, const MessageTensor& b) {
-    return a.key == b.key && a.dtype == b.dtype && a.shape == b.shape && a.bytes_in == b.bytes_in &&
-           std::ranges::equal(a.bytes, b.bytes);
+    return a.key == b.key && a.dtype == b.dtype && a.shape == b.shape && a.packed_bytes == b.packed_bytes &&
+           a.bytes_in == b.bytes_in && std::ranges::equal(a.bytes, b.bytes);
   }
 };
 
 /// The size of what `tensor` describes, row-major. Of one that was read there is no fault.
 REMOTEMEDIA_API LayoutSize dense_size(const MessageTensor& tensor);
+
+REMOTEMEDIA_API TensorLayout layout_of(const MessageTensor& tensor);
 
 struct CallMessage {
   static constexpr auto kKind = MessageKind::call;

@@ -66,13 +66,13 @@ bool ClientSession::ask_for_segment(std::size_t bytes, TimePoint deadline) {
 OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline, Waiting waiting) {
   if (inputs_ == nullptr) return {std::move(key), tensor, std::nullopt};
   const bool fits = fits_inline(tensor);
-  if (fits && tensor.nbytes() == 0) return {std::move(key), tensor, std::nullopt, true};
+  if (tensor.nbytes() == 0) return {std::move(key), tensor, std::nullopt, fits};
   if (const std::optional<SegmentPlace> place = inputs_->find(tensor.block())) return {std::move(key), tensor, place};
   if (fits) return {std::move(key), tensor, std::nullopt, true};
   const MemoryBlock block =
       waiting == Waiting::allowed ? input_block(tensor.nbytes(), deadline) : inputs_->allocate(tensor.nbytes());
   if (!block) return {std::move(key), tensor, std::nullopt};
-  TensorBuffer copy = TensorBuffer::view_of(block, 0, row_major(tensor.shape(), tensor.dtype()));
+  TensorBuffer copy = TensorBuffer::view_of(block, 0, row_major(tensor.layout()));
   copy.assign(tensor);
   return {std::move(key), std::move(copy), inputs_->find(block)};
 }

@@ -45,9 +45,8 @@ bool Budget::take(std::size_t bytes) noexcept {
   return true;
 }
 
-TensorBuffer allocate_copied_input(const std::shared_ptr<ClientProcess>& process, const Dims& shape, DataType dtype) {
-  const TensorLayout layout = row_major(shape, dtype);
-  const auto bytes = static_cast<std::size_t>(checked(layout).nbytes);
+TensorBuffer allocate_copied_input(const std::shared_ptr<ClientProcess>& process, std::size_t bytes) {
+  const TensorLayout row = row_major({static_cast<std::int64_t>(bytes)}, DataType::uint8);
   Budget& budget = process->copied_inputs;
   if (!budget.take(bytes)) {
     throw Error(ErrorCode::rejected, "memory_quota_bytes permits one process " + std::to_string(budget.most()) +
@@ -57,12 +56,12 @@ TensorBuffer allocate_copied_input(const std::shared_ptr<ClientProcess>& process
   }
   MemoryBlock counted;
   try {
-    counted = MemoryBlock(*new CountedBlock(TensorBuffer::allocate(shape, dtype).block(), bytes, process));
+    counted = MemoryBlock(*new CountedBlock(TensorBuffer::allocate(row.shape, row.dtype).block(), bytes, process));
   } catch (...) {
     budget.give_back(bytes);
     throw;
   }
-  return TensorBuffer::view_of(counted, 0, layout);
+  return TensorBuffer::view_of(counted, 0, row);
 }
 
 }  // namespace remotemedia::detail

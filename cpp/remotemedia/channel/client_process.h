@@ -52,6 +52,6 @@ struct ClientProcess {
 /// Memory for an input of `process`, counted until its last hold goes.
 ///
 /// Errors:  rejected, which names the limit; out_of_memory; invalid_tensor.
-TensorBuffer allocate_copied_input(const std::shared_ptr<ClientProcess>& process, const Dims& shape, DataType dtype);
+TensorBuffer allocate_copied_input(const std::shared_ptr<ClientProcess>& process, std::size_t bytes);
 
 }  // namespace remotemedia::detail

@@ -361,8 +361,9 @@ void ClientSession::take_answer(const AnswerMessage& answer) {
     }
     if (found->second.empty()) of_messages_.erase(found);
   }
-  IncomingTensors tensors(answer.tensors, of_records, std::numeric_limits<std::int64_t>::max(),
-                          [](const Dims& shape, DataType dtype) { return TensorBuffer::allocate(shape, dtype); });
+  IncomingTensors tensors(answer.tensors, of_records, std::numeric_limits<std::int64_t>::max(), [](std::size_t bytes) {
+    return TensorBuffer::allocate({static_cast<std::int64_t>(bytes)}, DataType::uint8);
+  });
   chunked_.emplace(ChunkedAnswer{answer.request, answer.last, std::move(tensors)});
   finish_chunked();
 }

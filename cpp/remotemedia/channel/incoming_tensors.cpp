@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -20,12 +21,12 @@ TensorBuffer taken_from(std::deque<TensorBuffer>& of_records, const MessageTenso
   TensorBuffer tensor = std::move(of_records.front());
   of_records.pop_front();
   if (tensor.dtype() == described.dtype && tensor.shape() == described.shape) return tensor;
-  const bool is_row = described.shape.size() > kDescriptorRank && tensor.dtype() == DataType::uint8 &&
-                      tensor.shape().size() == 1 && tensor.is_contiguous() &&
+  const TensorLayout layout = layout_of(described);
+  const bool is_row = !fits_descriptor(layout) && tensor.dtype() == DataType::uint8 && tensor.shape().size() == 1 &&
+                      tensor.is_contiguous() &&
                       static_cast<std::int64_t>(tensor.nbytes()) == dense_size(described).nbytes;
   if (!is_row) refuse("the record of a tensor and its message are of different tensors");
-  const std::size_t offset = static_cast<std::size_t>(tensor.data() - tensor.block().data());
-  return TensorBuffer::view_of(tensor.block(), offset, row_major(described.shape, described.dtype));
+  return viewed_as(tensor, layout);
 }
 
 }  // namespace
@@ -50,7 +51,7 @@ IncomingTensors::IncomingTensors(std::span<const MessageTensor> tensors, std::de
                                                      " are permitted");
         }
         allocated += nbytes;
-        incoming.tensor = allocate(described.shape, described.dtype);
+        incoming.tensor = viewed_as(allocate(nbytes), layout_of(described));
         incoming.in_chunks = true;
         break;
     }

@@ -24,7 +24,8 @@ namespace remotemedia::detail {
 /// Threads:  one.
 class IncomingTensors {
  public:
-  using Allocate = std::function<TensorBuffer(const Dims&, DataType)>;
+  /// Gives a row of so many bytes, uint8.
+  using Allocate = std::function<TensorBuffer(std::size_t bytes)>;
 
   /// `of_records`: the tensors of records that came before this message, oldest first; those that it refers to are
   /// taken from there. For what comes in chunks `allocate` is called, for `most_bytes` at most.

@@ -36,7 +36,7 @@ void set_dense_strides(TensorDescriptor& descriptor) noexcept {
 }  // namespace
 
 bool fits_inline(const TensorBuffer& tensor) noexcept {
-  return tensor.nbytes() <= kInlineBytes && tensor.shape().size() <= kDescriptorRank && tensor.is_contiguous();
+  return tensor.nbytes() <= kInlineBytes && fits_descriptor(tensor.layout()) && tensor.is_contiguous();
 }
 
 TensorDescriptor describe_inline(const TensorBuffer& tensor) {

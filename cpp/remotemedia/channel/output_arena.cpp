@@ -12,6 +12,7 @@
 #include "remotemedia/channel/inline_tensor.h"
 #include "remotemedia/channel/message_limits.h"
 #include "remotemedia/memory/segment.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -69,7 +70,8 @@ OutgoingTensor OutputArena::place(TensorKey key, const TensorBuffer& tensor) {
   if (!shared_) return {std::move(key), tensor, std::nullopt};
   if (fits_inline(tensor)) return {std::move(key), tensor, std::nullopt, true};
   if (const std::optional<SegmentPlace> place = find(tensor)) return {std::move(key), tensor, place};
-  TensorBuffer copy = allocate(tensor.shape(), tensor.dtype());
+  const TensorBuffer row = allocate({static_cast<std::int64_t>(tensor.nbytes())}, DataType::uint8);
+  TensorBuffer copy = viewed_as(row, row_major(tensor.layout()));
   copy.assign(tensor);
   const std::optional<SegmentPlace> place = find(copy);
   return {std::move(key), std::move(copy), place};

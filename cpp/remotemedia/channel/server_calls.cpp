@@ -24,8 +24,9 @@ void check_copies(const TensorMap& inputs, std::size_t most_bytes) {
   for (const auto& [name, tensor] : inputs) {
     if (!is_copied_for_the_model(tensor)) continue;
     if (tensor.nbytes() > left) {
-      throw Error(ErrorCode::quota_exceeded, "inputs of whole numbers are copied, and these have more than the " +
-                                                 std::to_string(most_bytes) + " bytes that are permitted");
+      throw Error(ErrorCode::quota_exceeded,
+                  "inputs of whole numbers and of bytes are copied, and these have more than the " +
+                      std::to_string(most_bytes) + " bytes that are permitted");
     }
     left -= tensor.nbytes();
   }
@@ -70,9 +71,8 @@ void ServerSession::take(const CallMessage& call) {
   taken.call.session_id = call.session_id;
   taken.call.parameters = call.parameters;
   try {
-    taken.tensors.emplace(
-        call.tensors, of_records, process_->copied_inputs.most(),
-        [this](const Dims& shape, DataType dtype) { return allocate_copied_input(process_, shape, dtype); });
+    taken.tensors.emplace(call.tensors, of_records, process_->copied_inputs.most(),
+                          [this](std::size_t bytes) { return allocate_copied_input(process_, bytes); });
   } catch (const Error& error) {
     if (error.code() == ErrorCode::protocol_error) throw;
     fail(call.request, error.code(), error.what());

@@ -19,7 +19,7 @@ TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
     return whole;
   }
   TensorDescriptor descriptor =
-      tensor.shape().size() <= kDescriptorRank
+      fits_descriptor(tensor.layout())
           ? descriptor_of(tensor.layout())
           : descriptor_of(row_major({static_cast<std::int64_t>(tensor.nbytes())}, DataType::uint8));
   descriptor.flags = flags;
@@ -45,18 +45,19 @@ MessageTensor message_tensor(const OutgoingTensor& outgoing) {
   tensor.key = outgoing.key;
   tensor.dtype = outgoing.tensor.dtype();
   tensor.shape = outgoing.tensor.shape();
+  tensor.packed_bytes = static_cast<std::uint64_t>(outgoing.tensor.layout().packed_bytes);
   return tensor;
 }
 
 }  // namespace
 
 bool has_record(const OutgoingTensor& tensor) noexcept {
-  return tensor.place && (tensor.tensor.shape().size() <= kDescriptorRank || tensor.tensor.is_contiguous());
+  return tensor.place && (fits_descriptor(tensor.tensor.layout()) || tensor.tensor.is_contiguous());
 }
 
 bool fits_records(std::span<const OutgoingTensor> tensors) noexcept {
   return !tensors.empty() && std::ranges::all_of(tensors, [](const OutgoingTensor& one) {
-    return one.fits_record || (one.place && one.tensor.shape().size() <= kDescriptorRank);
+    return one.fits_record || (one.place && fits_descriptor(one.tensor.layout()));
   });
 }
 

@@ -6,10 +6,13 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -24,13 +27,24 @@ int elements_in_all_fields(const inference::InferTensorContents& contents) {
          contents.fp64_contents_size() + contents.bytes_contents_size();
 }
 
+template <class Field>
+std::size_t checked_count(const AnnouncedTensor& tensor, const Field& field) {
+  const std::size_t count = element_count_of(tensor);
+  if (static_cast<std::size_t>(field.size()) == count) return count;
+  refuse(tensor, "has " + std::to_string(field.size()) + " elements in the field of its datatype instead of " +
+                     std::to_string(count));
+}
+
+template <class Field>
+TensorBuffer packed(const AnnouncedTensor& tensor, const Field& field) {
+  checked_count(tensor, field);
+  const std::vector<std::string_view> elements(field.begin(), field.end());
+  return pack_bytes(elements, Dims(tensor.shape));
+}
+
 template <class Element, class Field>
 TensorBuffer converted(const AnnouncedTensor& tensor, const Field& field) {
-  const std::size_t count = element_count_of(tensor);
-  if (static_cast<std::size_t>(field.size()) != count) {
-    refuse(tensor, "has " + std::to_string(field.size()) + " elements in the field of its datatype instead of " +
-                       std::to_string(count));
-  }
+  const std::size_t count = checked_count(tensor, field);
   TensorBuffer made = TensorBuffer::allocate(Dims(tensor.shape), tensor.dtype);
   const std::span<Element> elements = made.span<Element>();
   for (std::size_t i = 0; i < count; ++i) {
@@ -76,6 +90,8 @@ TensorBuffer tensor_of_contents(const AnnouncedTensor& tensor, const inference::
       return converted<float>(tensor, all_from(contents.fp32_contents()));
     case DataType::float64:
       return converted<double>(tensor, all_from(contents.fp64_contents()));
+    case DataType::bytes:
+      return packed(tensor, all_from(contents.bytes_contents()));
     default:
       refuse(tensor, "of " + std::string(to_string(tensor.dtype)) + " must come in raw_input_contents");
   }

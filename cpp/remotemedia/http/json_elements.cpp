@@ -12,9 +12,11 @@
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/oip/data_type_names.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -58,7 +60,9 @@ void with_element(DataType dtype, std::string_view name, Work&& work) {
 
 template <class Element>
 Element element_of(std::string_view name, const json& value) {
-  if constexpr (std::is_same_v<Element, bool>) {
+  if constexpr (std::is_same_v<Element, std::string_view>) {
+    if (value.is_string()) return value.get_ref<const std::string&>();
+  } else if constexpr (std::is_same_v<Element, bool>) {
     if (value.is_boolean()) return value.get<bool>();
     if (value.is_number_unsigned() && value.get<std::uint64_t>() <= 1) return value.get<std::uint64_t>() == 1;
   } else if constexpr (std::floating_point<Element>) {
@@ -115,6 +119,20 @@ void append(std::string& text, std::string_view name, Element element) {
   }
 }
 
+void append_texts(std::string& text, std::string_view name, const std::vector<std::string_view>& elements) {
+  text += '[';
+  bool first = true;
+  for (const std::string_view element : elements) {
+    if (!std::exchange(first, false)) text += ',';
+    try {
+      text += json(element).dump();
+    } catch (const json::exception&) {
+      refuse(name, "has an element that is no UTF-8, which JSON cannot say: ask for binary data");
+    }
+  }
+  text += ']';
+}
+
 }  // namespace
 
 bool has_json_elements(DataType dtype) noexcept {
@@ -124,6 +142,11 @@ bool has_json_elements(DataType dtype) noexcept {
 TensorBuffer tensor_of_json(const AnnouncedTensor& tensor, const json& data, std::size_t most_elements) {
   const std::size_t count = element_count_of(tensor);
   if (count > most_elements) refuse(tensor.name, "has less data than its shape says");
+  if (tensor.dtype == DataType::bytes) {
+    std::vector<std::string_view> elements(count);
+    fill<std::string_view>(tensor.name, data, tensor.shape, elements);
+    return pack_bytes(elements, Dims(tensor.shape));
+  }
   TensorBuffer made;
   with_element(tensor.dtype, tensor.name, [&]<class Element>(Element /*of*/) {
     made = TensorBuffer::allocate(Dims(tensor.shape), tensor.dtype);
@@ -133,6 +156,7 @@ TensorBuffer tensor_of_json(const AnnouncedTensor& tensor, const json& data, std
 }
 
 void append_elements(std::string& text, std::string_view name, const TensorBuffer& tensor) {
+  if (tensor.dtype() == DataType::bytes) return append_texts(text, name, unpack_bytes(tensor));
   const TensorBuffer flat = tensor.is_contiguous() ? tensor : tensor.copy();
   with_element(tensor.dtype(), name, [&]<class Element>(Element /*of*/) {
     text += '[';

@@ -105,9 +105,10 @@ std::optional<RegionPart> ClientRegions::part_of(const std::string& tensor, Para
 
 TensorBuffer tensor_of_part(const AnnouncedTensor& tensor, const RegionPart& part) {
   check_bytes(tensor, part.size);
-  TensorBuffer copied = TensorBuffer::allocate(Dims(tensor.shape), tensor.dtype);
-  part.memory->read(part.begin, {copied.mutable_data(), copied.nbytes()});
-  return copied.as_read_only();
+  const auto copied = std::make_shared<const TensorBuffer>(
+      TensorBuffer::allocate({static_cast<std::int64_t>(part.size)}, DataType::uint8));
+  part.memory->read(part.begin, {copied->mutable_data(), copied->nbytes()});
+  return tensor_of_raw(tensor, {copied->data(), copied->nbytes()}, copied);
 }
 
 void write_to_part(const RegionPart& part, std::string_view name, const TensorBuffer& tensor) {

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/tensor/dims.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -27,11 +29,13 @@ Dims dims_of(const AnnouncedTensor& tensor) {
   return Dims(tensor.shape);
 }
 
+std::size_t least_bytes_of(DataType dtype) { return dtype == DataType::bytes ? kPackedLengthBytes : itemsize(dtype); }
+
 }  // namespace
 
 std::size_t element_count_of(const AnnouncedTensor& tensor) {
   const Dims shape = dims_of(tensor);
-  const std::size_t most = std::numeric_limits<std::int64_t>::max() / std::max<std::size_t>(itemsize(tensor.dtype), 1);
+  const std::size_t most = std::numeric_limits<std::int64_t>::max() / least_bytes_of(tensor.dtype);
   std::size_t count = 1;
   bool empty = false;
   for (const std::int64_t extent : shape) {
@@ -51,7 +55,12 @@ std::size_t element_count_of(const AnnouncedTensor& tensor) {
 void check_bytes(const AnnouncedTensor& tensor, std::size_t bytes) {
   const std::size_t count = element_count_of(tensor);
   const std::size_t size = itemsize(tensor.dtype);
-  if (size == 0) refuse(tensor, "has elements of any length, and this one takes elements of one size");
+  if (size == 0) {
+    if (bytes / kPackedLengthBytes >= count && (bytes == 0 || count > 0)) return;
+    refuse(tensor, "of bytes and the shape " + to_string(dims_of(tensor)) + " has " + std::to_string(bytes) +
+                       " bytes, and the lengths of its elements alone take " + std::to_string(kPackedLengthBytes) +
+                       " each");
+  }
   if (bytes / size != count || bytes % size != 0) {
     refuse(tensor, "of " + std::string(to_string(tensor.dtype)) + " and the shape " + to_string(dims_of(tensor)) +
                        " has " + std::to_string(bytes) + " bytes instead of " + std::to_string(count) +
@@ -59,10 +68,27 @@ void check_bytes(const AnnouncedTensor& tensor, std::size_t bytes) {
   }
 }
 
+TensorBuffer packed_tensor(const AnnouncedTensor& tensor, const TensorBuffer& row) {
+  const Dims shape = dims_of(tensor);
+  const auto bytes = static_cast<std::int64_t>(row.nbytes());
+  try {
+    TensorBuffer packed = viewed_as(row, {DataType::bytes, shape, row_major_strides(shape), bytes});
+    check_packed(packed);
+    return packed;
+  } catch (const Error& error) {
+    refuse(tensor, std::string("is refused: ").append(error.what()));
+  }
+}
+
 TensorBuffer tensor_of_raw(const AnnouncedTensor& tensor, std::span<const std::byte> bytes,
                            std::shared_ptr<const void> owner) {
   check_bytes(tensor, bytes.size());
   const Dims shape = dims_of(tensor);
+  if (tensor.dtype == DataType::bytes) {
+    const std::int64_t count = static_cast<std::int64_t>(bytes.size());
+    const TensorBuffer row = tensor_of_raw({tensor.name, DataType::uint8, std::span(&count, 1)}, bytes, owner);
+    return packed_tensor(tensor, row);
+  }
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kAlignment != 0) {
     return TensorBuffer::from_bytes(bytes, shape, tensor.dtype).as_read_only();
   }

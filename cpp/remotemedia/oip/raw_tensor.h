@@ -29,13 +29,14 @@ struct AnnouncedTensor {
 ///          any memory holds, extents of 0 counted as 1.
 REMOTEMEDIA_API std::size_t element_count_of(const AnnouncedTensor& tensor);
 
-/// Errors:  invalid_tensor, unless it has as many; as element_count_of.
+/// Errors:  invalid_tensor, unless it has as many, and of BYTES as the lengths of its elements take; as
+///          element_count_of.
 REMOTEMEDIA_API void check_bytes(const AnnouncedTensor& tensor, std::size_t bytes);
 
 /// Its elements where they lie, kept by `owner`; a copy where they are not aligned. Row-major, read-only.
 ///
 /// Errors:  those of element_count_of; invalid_tensor, with what was expected and found, unless there are exactly as
-///          many bytes as shape and datatype take; for BYTES.
+///          many bytes as shape and datatype take, and of BYTES as its elements' lengths say.
 REMOTEMEDIA_API TensorBuffer tensor_of_raw(const AnnouncedTensor& tensor, std::span<const std::byte> bytes,
                                            std::shared_ptr<const void> owner);
 

@@ -50,7 +50,7 @@ enum class DataType : std::uint8_t {
   float8_e5m2,
   float8_e5m2fnuz,
   float8_e8m0fnu,
-  bytes,  ///< Elements of any length, in signatures and messages; no TensorBuffer has them.
+  bytes,  ///< Elements of any length: packed_bytes.h.
 };
 
 struct DataTypeInfo {

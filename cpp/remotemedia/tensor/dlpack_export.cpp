@@ -22,6 +22,9 @@ struct Exported {
 template <class Managed>
 std::unique_ptr<Exported<Managed>> exported(const TensorBuffer& tensor) {
   if (!tensor) throw Error(ErrorCode::invalid_tensor, "an empty TensorBuffer has nothing to export");
+  if (tensor.dtype() == DataType::bytes) {
+    throw Error(ErrorCode::invalid_tensor, "DLPack has no elements of any length: to_numpy() and unpack_bytes() do");
+  }
   const std::size_t rank = tensor.shape().size();
   auto made = std::make_unique<Exported<Managed>>();
   made->tensor = tensor;

@@ -88,7 +88,11 @@ void copy_elements(std::byte* to, const TensorLayout& to_layout, const std::byte
   for (const std::int64_t extent : to_layout.shape) {
     if (extent == 0) return;
   }
-  Walk(to_layout, from_layout).copy(to, from);
+  if (to_layout.dtype == DataType::bytes) {
+    copy_bytes(to, from, static_cast<std::size_t>(to_layout.packed_bytes));
+  } else {
+    Walk(to_layout, from_layout).copy(to, from);
+  }
 }
 
 }  // namespace remotemedia

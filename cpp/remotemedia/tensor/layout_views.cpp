@@ -18,6 +18,13 @@ void require_axis(const TensorLayout& layout, std::size_t axis, std::size_t axes
               "axis " + std::to_string(axis) + " of a tensor of shape " + to_string(layout.shape));
 }
 
+void require_fixed_size(const TensorLayout& layout) {
+  if (layout.dtype != DataType::bytes) return;
+  throw Error(ErrorCode::invalid_tensor,
+              "a tensor of bytes, whose elements have any length, has no views but reshape(): unpack_bytes() in C++ "
+              "and to_numpy() in Python give its elements");
+}
+
 std::int64_t bytes_to(const TensorLayout& layout, std::size_t axis, std::int64_t index) {
   return index * layout.strides[axis] * static_cast<std::int64_t>(itemsize(layout.dtype));
 }
@@ -33,6 +40,7 @@ std::int64_t cut(std::int64_t position, std::int64_t extent, std::int64_t lowest
 }  // namespace
 
 LayoutView sliced(const TensorLayout& layout, std::size_t axis, const IndexRange& range) {
+  require_fixed_size(layout);
   require_axis(layout, axis, layout.shape.size());
   const std::int64_t step = range.step;
   if (step == 0) throw Error(ErrorCode::invalid_argument, "a slice with step 0: use 1 or more, or -1 to go backwards");
@@ -56,6 +64,7 @@ LayoutView sliced(const TensorLayout& layout, std::size_t axis, const IndexRange
 }
 
 LayoutView selected(const TensorLayout& layout, std::size_t axis, std::int64_t index) {
+  require_fixed_size(layout);
   require_axis(layout, axis, layout.shape.size());
   const std::int64_t extent = layout.shape[axis];
   if (index < -extent || index >= extent) {
@@ -68,6 +77,7 @@ LayoutView selected(const TensorLayout& layout, std::size_t axis, std::int64_t i
 }
 
 TensorLayout transposed(const TensorLayout& layout, const std::optional<Dims>& axes) {
+  require_fixed_size(layout);
   const std::size_t rank = layout.shape.size();
   std::array<std::int64_t, kMaxRank> shape{};
   std::array<std::int64_t, kMaxRank> strides{};
@@ -91,6 +101,7 @@ TensorLayout transposed(const TensorLayout& layout, const std::optional<Dims>& a
 }
 
 TensorLayout broadcast(const TensorLayout& layout, const Dims& shape) {
+  require_fixed_size(layout);
   const auto refuse = [&] {
     return Error(ErrorCode::invalid_tensor,
                  "shape " + to_string(layout.shape) + " cannot be repeated to " + to_string(shape));
@@ -110,7 +121,8 @@ TensorLayout broadcast(const TensorLayout& layout, const Dims& shape) {
 
 TensorLayout expanded(const TensorLayout& layout, std::size_t axis) {
   require_axis(layout, axis, layout.shape.size() + 1);
-  return {layout.dtype, layout.shape.with_inserted(axis, 1), layout.strides.with_inserted(axis, 0)};
+  return {layout.dtype, layout.shape.with_inserted(axis, 1), layout.strides.with_inserted(axis, 0),
+          layout.packed_bytes};
 }
 
 Dims resolved_shape(const Dims& shape, std::int64_t elements) {
@@ -140,7 +152,9 @@ Dims resolved_shape(const Dims& shape, std::int64_t elements) {
 }
 
 std::optional<TensorLayout> reshaped(const TensorLayout& layout, const Dims& shape) {
-  if (!has_elements(layout.shape)) return TensorLayout{layout.dtype, shape, row_major_strides(shape)};
+  if (!has_elements(layout.shape) || layout.dtype == DataType::bytes) {
+    return TensorLayout{layout.dtype, shape, row_major_strides(shape), layout.packed_bytes};
+  }
 
   // Axes that matter, outermost first.
   std::array<std::int64_t, kMaxRank> old_shape{};

@@ -10,6 +10,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/memory/copy_bytes.h"
 #include "remotemedia/tensor/element_copy.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace remotemedia {
 namespace {
@@ -75,22 +76,30 @@ TensorBuffer& TensorBuffer::operator=(TensorBuffer other) noexcept {
   return *this;
 }
 
-TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype) {
-  TensorLayout layout{dtype, shape, row_major_strides(shape)};
-  MemoryBlock block = allocate_heap_block(static_cast<std::size_t>(checked(layout).nbytes));
+TensorBuffer TensorBuffer::all_of(MemoryBlock block, TensorLayout layout) noexcept {
   std::byte* const data = block.data();
   return {std::move(block), data, std::move(layout), Device{}, false};
+}
+
+TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype) {
+  TensorLayout layout{dtype, shape, row_major_strides(shape)};
+  return all_of(allocate_heap_block(static_cast<std::size_t>(checked(layout).nbytes)), std::move(layout));
 }
 
 TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype, SharedMemoryAllocator& allocator,
                                     std::string_view session) {
   TensorLayout layout{dtype, shape, row_major_strides(shape)};
-  MemoryBlock block = allocator.allocate(static_cast<std::size_t>(checked(layout).nbytes), session);
-  std::byte* const data = block.data();
-  return {std::move(block), data, std::move(layout), Device{}, false};
+  return all_of(allocator.allocate(static_cast<std::size_t>(checked(layout).nbytes), session), std::move(layout));
 }
 
 TensorBuffer TensorBuffer::from_bytes(std::span<const std::byte> bytes, const Dims& shape, DataType dtype) {
+  if (dtype == DataType::bytes) {
+    const auto count = static_cast<std::int64_t>(bytes.size());
+    TensorBuffer packed =
+        detail::viewed_as(from_bytes(bytes, {count}, DataType::uint8), {dtype, shape, row_major_strides(shape), count});
+    check_packed(packed);
+    return packed;
+  }
   const auto needed = static_cast<std::size_t>(checked(row_major(shape, dtype)).nbytes);
   if (bytes.size() != needed) {
     throw Error(ErrorCode::invalid_tensor, std::to_string(bytes.size()) + " bytes for a " +
@@ -162,7 +171,10 @@ std::size_t TensorBuffer::element_count() const noexcept {
   return count;
 }
 
-std::size_t TensorBuffer::nbytes() const noexcept { return element_count() * itemsize(layout_.dtype); }
+std::size_t TensorBuffer::nbytes() const noexcept {
+  if (layout_.dtype == DataType::bytes) return static_cast<std::size_t>(layout_.packed_bytes);
+  return element_count() * itemsize(layout_.dtype);
+}
 
 std::byte* TensorBuffer::mutable_data() const {
   check_present();
@@ -175,7 +187,7 @@ std::byte* TensorBuffer::mutable_data() const {
 std::vector<std::byte> TensorBuffer::to_bytes() const {
   check_host();
   std::vector<std::byte> bytes(nbytes());
-  copy_elements(bytes.data(), row_major(shape(), dtype()), data_, layout_);
+  copy_elements(bytes.data(), row_major(layout_), data_, layout_);
   return bytes;
 }
 
@@ -188,14 +200,16 @@ TensorBuffer TensorBuffer::as_read_only() const {
 
 TensorBuffer TensorBuffer::copy() const {
   check_host();
-  TensorBuffer made = allocate(shape(), dtype());
+  TensorLayout dense = row_major(layout_);
+  TensorBuffer made = all_of(allocate_heap_block(nbytes()), std::move(dense));
   copy_elements(made.data_, made.layout_, data_, layout_);
   return made;
 }
 
 TensorBuffer TensorBuffer::copy(SharedMemoryAllocator& allocator, std::string_view session) const {
   check_host();
-  TensorBuffer made = allocate(shape(), dtype(), allocator, session);
+  TensorLayout dense = row_major(layout_);
+  TensorBuffer made = all_of(allocator.allocate(nbytes(), session), std::move(dense));
   copy_elements(made.data_, made.layout_, data_, layout_);
   return made;
 }
@@ -203,7 +217,7 @@ TensorBuffer TensorBuffer::copy(SharedMemoryAllocator& allocator, std::string_vi
 void TensorBuffer::assign(const TensorBuffer& source) const {
   check_host();
   source.check_host();
-  if (source.dtype() != dtype() || source.shape() != shape()) {
+  if (source.dtype() != dtype() || source.shape() != shape() || source.layout_.packed_bytes != layout_.packed_bytes) {
     throw Error(ErrorCode::invalid_tensor, "a " + description(source) + " for a " + description(*this));
   }
   std::byte* const to = mutable_data();

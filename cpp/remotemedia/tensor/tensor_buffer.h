@@ -60,13 +60,13 @@ class REMOTEMEDIA_API TensorBuffer {
 
   /// New memory of this process, or of `allocator` (charged to `session`), row-major, not initialised.
   ///
-  /// Errors:  negative extents, more than kMaxRank of them, or a size that overflows; DataType::bytes; and those of
-  ///          SharedMemoryAllocator::allocate.
+  /// Errors:  negative extents, more than kMaxRank of them, or a size that overflows; DataType::bytes, whose elements
+  ///          are needed for it (packed_bytes.h); and those of SharedMemoryAllocator::allocate.
   static TensorBuffer allocate(const Dims& shape, DataType dtype);
   static TensorBuffer allocate(const Dims& shape, DataType dtype, SharedMemoryAllocator& allocator,
                                std::string_view session = {});
 
-  /// A copy of `bytes`, which must be exactly as many as the shape takes.
+  /// A copy of `bytes`, which must be exactly as many as the shape takes; of DataType::bytes packed ones.
   static TensorBuffer from_bytes(std::span<const std::byte> bytes, const Dims& shape, DataType dtype);
 
   /// A view of `block`, element 0 at `offset` bytes in it. Every element that `layout` reaches must lie within.
@@ -82,7 +82,7 @@ class REMOTEMEDIA_API TensorBuffer {
   /// writes, and every call gives one id. Others are copied there (to `allocator`, or
   /// SharedMemoryAllocator::process()): each call is a snapshot with an id of its own, which this buffer keeps.
   ///
-  /// Errors:  shared_memory_unavailable; those of allocate.
+  /// Errors:  shared_memory_unavailable; DataType::bytes; those of allocate.
   std::string to_shared_memory(SharedMemoryAllocator* allocator = nullptr) const;
 
   /// The same for an importer to whom the id is on its way, in a message that may outlive this buffer: the elements
@@ -172,10 +172,12 @@ class REMOTEMEDIA_API TensorBuffer {
 
  private:
   TensorBuffer(MemoryBlock block, std::byte* data, TensorLayout layout, Device device, bool read_only) noexcept;
+  static TensorBuffer all_of(MemoryBlock block, TensorLayout layout) noexcept;
   void check_present() const;
   void check_host() const;
   void check_span(bool dtype_matches, bool const_elements) const;
   TensorBuffer view(const LayoutView& view) const;
+  void check_can_be_shown() const;
   bool can_be_shared_in_place() const noexcept;
   Export share_in_place(std::optional<Duration> lease) const;
   Export snapshot(SharedMemoryAllocator& allocator, std::optional<Duration> lease) const;

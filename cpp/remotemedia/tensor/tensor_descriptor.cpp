@@ -137,10 +137,11 @@ DescriptorCheck validate(const TensorDescriptor& descriptor, const DescriptorLim
 
 TensorDescriptor descriptor_of(const TensorLayout& layout) {
   checked(layout);
-  if (layout.shape.size() > kDescriptorRank) {
-    throw Error(ErrorCode::invalid_tensor, "a tensor of " + std::to_string(layout.shape.size()) +
+  if (!fits_descriptor(layout)) {
+    throw Error(ErrorCode::invalid_tensor, "a " + std::string(to_string(layout.dtype)) + " tensor of " +
+                                               std::to_string(layout.shape.size()) +
                                                " axes in a descriptor, which has room for " +
-                                               std::to_string(kDescriptorRank));
+                                               std::to_string(kDescriptorRank) + " and elements of one size");
   }
   TensorDescriptor descriptor;
   descriptor.ndim = static_cast<std::uint8_t>(layout.shape.size());

@@ -42,7 +42,7 @@ namespace remotemedia {
 
 inline constexpr std::uint16_t kDescriptorVersion = 1;
 
-/// Axes that a descriptor has room for. Tensors of more travel otherwise.
+/// Axes that a descriptor has room for. Tensors of more travel as rows of bytes.
 inline constexpr std::size_t kDescriptorRank = 8;
 
 /// What a record is about. 0 is none, so that memory nobody has written to says nothing.
@@ -165,9 +165,14 @@ struct DescriptorCheck {
 /// Cost:  some tens of nanoseconds; no memory, no exception.
 REMOTEMEDIA_API DescriptorCheck validate(const TensorDescriptor& descriptor, const DescriptorLimits& limits) noexcept;
 
+/// Whether a descriptor has room for `layout`: for its axes, and an element type of one size.
+inline bool fits_descriptor(const TensorLayout& layout) noexcept {
+  return layout.shape.size() <= kDescriptorRank && layout.dtype != DataType::bytes;
+}
+
 /// A descriptor with type, extents and strides of `layout`; the rest is the caller's.
 ///
-/// Errors:  invalid_tensor for more than kDescriptorRank axes, and as checked().
+/// Errors:  invalid_tensor unless fits_descriptor(), and as checked().
 REMOTEMEDIA_API TensorDescriptor descriptor_of(const TensorLayout& layout);
 
 /// The layout in a descriptor that validate() has accepted.

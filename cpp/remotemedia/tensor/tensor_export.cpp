@@ -20,7 +20,7 @@ constexpr Duration kLeaseOfTheLent = std::chrono::seconds{60};
 }  // namespace
 
 std::string TensorBuffer::to_shared_memory(SharedMemoryAllocator* allocator) const {
-  check_host();
+  check_can_be_shown();
   if (!can_be_shared_in_place()) {
     return exports_.keep_snapshot(
         snapshot(allocator != nullptr ? *allocator : SharedMemoryAllocator::process(), std::nullopt));
@@ -30,8 +30,16 @@ std::string TensorBuffer::to_shared_memory(SharedMemoryAllocator* allocator) con
   return exports_.keep_in_place(share_in_place(std::nullopt));
 }
 
-std::string TensorBuffer::lend() const {
+void TensorBuffer::check_can_be_shown() const {
   check_host();
+  if (dtype() != DataType::bytes) return;
+  throw Error(ErrorCode::invalid_tensor,
+              "a tensor of bytes has no id for other processes: send its elements, which to_numpy() and unpack_bytes() "
+              "give");
+}
+
+std::string TensorBuffer::lend() const {
+  check_can_be_shown();
   if (!can_be_shared_in_place()) return snapshot(SharedMemoryAllocator::process(), kLeaseOfTheLent).id();
   const Duration lease = block_.owner()->shared_location()->lease_ttl.value_or(kLeaseOfTheLent);
   std::string id = exports_.lend_in_place(lease);

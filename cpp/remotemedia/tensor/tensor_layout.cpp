@@ -13,6 +13,23 @@ namespace {
 
 constexpr LayoutSize fault(LayoutFault fault) noexcept { return {.fault = fault}; }
 
+constexpr std::int64_t kLeastPackedBytes = 4;  // of an element: its length
+
+/// `dense`: of elements without a byte.
+LayoutSize packed_size(const TensorLayout& layout, const LayoutSize& dense) {
+  const bool fits = dense.elements == 0 ? layout.packed_bytes == 0 : layout.packed_bytes >= dense.nbytes;
+  if (!fits || !is_contiguous(layout.shape, layout.strides)) {
+    throw Error(ErrorCode::invalid_tensor,
+                "shape " + to_string(layout.shape) + " of bytes in " + std::to_string(layout.packed_bytes) +
+                    " bytes: elements of any length are packed without gaps, which pack_bytes() does");
+  }
+  return {.fault = LayoutFault::none,
+          .elements = dense.elements,
+          .nbytes = layout.packed_bytes,
+          .begin = 0,
+          .end = layout.packed_bytes};
+}
+
 }  // namespace
 
 std::string_view to_string(LayoutFault fault) noexcept {
@@ -90,6 +107,10 @@ Dims row_major_strides(const Dims& shape) {
   return Dims(std::span(strides.data(), shape.size()));
 }
 
+TensorLayout row_major(const TensorLayout& layout) {
+  return {layout.dtype, layout.shape, row_major_strides(layout.shape), layout.packed_bytes};
+}
+
 TensorLayout row_major(const Dims& shape, DataType dtype) {
   TensorLayout layout{dtype, shape, row_major_strides(shape)};
   checked(layout);
@@ -97,21 +118,19 @@ TensorLayout row_major(const Dims& shape, DataType dtype) {
 }
 
 LayoutSize checked(const TensorLayout& layout) {
-  const std::size_t item = itemsize(layout.dtype);
-  if (item == 0) {
-    throw Error(ErrorCode::invalid_tensor,
-                "elements of type bytes have no fixed size: they are sent in messages, not in a TensorBuffer");
-  }
+  const bool is_packed = layout.dtype == DataType::bytes;
+  const std::size_t item = is_packed ? kLeastPackedBytes : itemsize(layout.dtype);
   if (layout.shape.size() != layout.strides.size()) {
     throw Error(ErrorCode::invalid_tensor, "shape " + to_string(layout.shape) + " with strides " +
                                                to_string(layout.strides) + ": one stride for each extent is needed");
   }
-  const LayoutSize size = measure(layout.shape, layout.strides, item);
+  LayoutSize size = measure(layout.shape, layout.strides, item);
   if (size.fault != LayoutFault::none) {
     throw Error(ErrorCode::invalid_tensor,
                 "shape " + to_string(layout.shape) + " with strides " + to_string(layout.strides) + " of " +
                     std::string(to_string(layout.dtype)) + ": " + std::string(to_string(size.fault)));
   }
+  if (is_packed) size = packed_size(layout, size);
   return size;
 }
 

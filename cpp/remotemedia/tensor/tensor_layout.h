@@ -21,6 +21,9 @@ struct TensorLayout {
   Dims shape;
   Dims strides;  ///< In elements, one for each axis; negative and 0 are legal.
 
+  /// Of DataType::bytes: the bytes of all elements, packed in row-major order (packed_bytes.h). Of others 0.
+  std::int64_t packed_bytes = 0;
+
   friend bool operator==(const TensorLayout&, const TensorLayout&) = default;
 };
 
@@ -62,9 +65,13 @@ REMOTEMEDIA_API Dims row_major_strides(const Dims& shape);
 /// Errors:  invalid_tensor as checked().
 REMOTEMEDIA_API TensorLayout row_major(const Dims& shape, DataType dtype);
 
+/// The same elements without gaps.
+REMOTEMEDIA_API TensorLayout row_major(const TensorLayout& layout);
+
 /// The sizes of a layout that is sound.
 ///
-/// Errors:  invalid_tensor that says what is wrong: DataType::bytes, not one stride for each extent, a LayoutFault.
+/// Errors:  invalid_tensor that says what is wrong: not one stride for each extent, a LayoutFault; of DataType::bytes
+///          gaps, or fewer bytes than the lengths of its elements take.
 REMOTEMEDIA_API LayoutSize checked(const TensorLayout& layout);
 
 }  // namespace remotemedia

@@ -3,12 +3,20 @@
 #include "remotemedia/worker/batch.h"
 
 #include <utility>
+#include <vector>
+
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace remotemedia::detail {
 namespace {
 
 TensorBuffer joined(std::span<const RequestPtr> requests, std::string_view name, std::int64_t rows) {
   const TensorBuffer& first = requests.front()->call.inputs.find(name)->second;
+  if (first.dtype() == DataType::bytes) {
+    std::vector<TensorBuffer> parts;
+    for (const RequestPtr& request : requests) parts.push_back(request->call.inputs.find(name)->second);
+    return joined_packed(parts).as_read_only();
+  }
   TensorBuffer whole = TensorBuffer::allocate(first.shape().with(0, rows), first.dtype());
   std::int64_t row = 0;
   for (const RequestPtr& request : requests) {
@@ -19,10 +27,21 @@ TensorBuffer joined(std::span<const RequestPtr> requests, std::string_view name,
   return whole.as_read_only();
 }
 
+std::vector<TensorBuffer> split(const TensorBuffer& tensor, std::span<const std::int64_t> rows) {
+  std::vector<TensorBuffer> parts;
+  std::int64_t begin = 0;
+  for (const std::int64_t count : rows) {
+    parts.push_back(tensor.slice(0, {.begin = begin, .end = begin + count}));
+    begin += count;
+  }
+  return parts;
+}
+
 TensorMap taken_inputs(Request& request) {
   TensorMap inputs = std::move(request.call.inputs);
   for (auto& [name, tensor] : inputs) {
     if (is_copied_for_the_model(tensor)) tensor = tensor.copy();
+    if (tensor.dtype() == DataType::bytes) check_packed(tensor);
     if (!tensor.read_only()) tensor = tensor.as_read_only();
   }
   return inputs;
@@ -41,6 +60,7 @@ bool is_copied_for_the_model(const TensorBuffer& input) noexcept {
     case DataType::uint16:
     case DataType::uint32:
     case DataType::uint64:
+    case DataType::bytes:
       return true;
     default:
       return false;
@@ -61,15 +81,13 @@ TensorMap joined_inputs(std::span<const RequestPtr> requests) {
 
 std::vector<TensorMap> split_outputs(const TensorMap& outputs, std::span<const RequestPtr> requests) {
   if (requests.size() == 1) return {outputs};
-  std::vector<TensorMap> parts;
-  parts.reserve(requests.size());
-  std::int64_t row = 0;
-  for (const RequestPtr& request : requests) {
-    TensorMap& part = parts.emplace_back();
-    for (const auto& [name, tensor] : outputs) {
-      part.emplace(name, tensor.slice(0, {.begin = row, .end = row + request->rows}));
-    }
-    row += request->rows;
+  std::vector<std::int64_t> rows;
+  for (const RequestPtr& request : requests) rows.push_back(request->rows);
+  std::vector<TensorMap> parts(requests.size());
+  for (const auto& [name, tensor] : outputs) {
+    std::vector<TensorBuffer> cut =
+        tensor.dtype() == DataType::bytes ? split_packed(tensor, rows) : split(tensor, rows);
+    for (std::size_t i = 0; i < parts.size(); ++i) parts[i].emplace(name, std::move(cut[i]));
   }
   return parts;
 }

@@ -224,9 +224,11 @@ void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> reque
   std::vector<TensorMap> parts;
   std::span<TensorMap> answers(&outputs, 1);
   std::exception_ptr failed;
+  bool taken = false;  // what throws before is what a caller sent
   try {
     InferenceContext context(describe(requests), allocator_for(requests));
     inputs = joined_inputs(requests);
+    taken = true;
     outputs = infer(requests, inputs, context);
     if (requests.size() > 1) answers = parts = split_outputs(outputs, requests);
     keep_states(requests, context);
@@ -244,7 +246,7 @@ void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> reque
     if (failed == nullptr) {
       last.outputs = std::move(answers[i]);
     } else {
-      last.error = inference_failed(failed);
+      last.error = taken ? inference_failed(failed) : failed;
     }
     finish(instance, requests[i], std::move(last));
   }

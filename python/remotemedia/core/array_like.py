@@ -25,7 +25,7 @@ def as_tensor(value: ArrayLike, *, name: str) -> TensorBuffer:
 
     A TensorBuffer is given back. Arrays of NumPy, tensors of torch, exporters of DLPack and buffers are viewed, bytes
     as uint8. Copied is what no tensor can view: numbers and lists, an array of the other byte order, one whose strides
-    are no whole numbers of elements.
+    are no whole numbers of elements, and text to a tensor of bytes: a str, and lists and arrays of str or bytes.
 
     Args:
         value: What holds the elements.
@@ -52,8 +52,10 @@ def _tensor_of(value: ArrayLike) -> TensorBuffer:
     if hasattr(value, "__dlpack__"):
         return TensorBuffer.from_dlpack(value)
     array = np.asarray(memoryview(value) if isinstance(value, bytes) else value)  # NumPy takes bytes for text
-    if array.dtype.kind in "OSU":
-        raise InvalidTensor(f"must hold numbers, not {array.dtype} (from {type(value).__name__})")
+    if array.dtype.kind in "SU" and isinstance(value, (str, list, tuple)):
+        array = np.asarray(value, dtype=object)  # NumPy's own text has no zeros at its end
+    elif array.dtype.kind in "OSU":
+        raise InvalidTensor(f"must hold numbers or text, not {array.dtype} (from {type(value).__name__})")
     return _tensor_of_array(array)
 
 

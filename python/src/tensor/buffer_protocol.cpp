@@ -13,6 +13,7 @@
 #include "data_type.h"
 #include "py_tensor.h"
 #include "remotemedia/base/error.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace nb = nanobind;
 
@@ -129,6 +130,24 @@ TensorBuffer ForeignBuffer::to_tensor(const TensorLayout& layout) && {
                                           });
   view_ = nullptr;
   return TensorBuffer::view_of(std::move(block), static_cast<std::size_t>(-size.begin), layout);
+}
+
+TensorBuffer tensor_over(ForeignBuffer buffer, const Dims& shape, DataType dtype) {
+  const std::int64_t there = buffer.view().len;
+  if (dtype == DataType::bytes) {
+    const TensorBuffer row = std::move(buffer).to_tensor(row_major({there}, DataType::uint8));
+    TensorBuffer packed = detail::viewed_as(row, {dtype, shape, row_major_strides(shape), there});
+    check_packed(packed);
+    return packed;
+  }
+  const TensorLayout layout = row_major(shape, dtype);
+  const std::int64_t needed = checked(layout).nbytes;
+  if (there != needed) {
+    throw Error(ErrorCode::invalid_tensor, std::to_string(there) + " bytes for a " + std::string(to_string(dtype)) +
+                                               " tensor of shape " + to_string(shape) + ", which takes " +
+                                               std::to_string(needed));
+  }
+  return std::move(buffer).to_tensor(layout);
 }
 
 }  // namespace remotemedia::python

@@ -7,6 +7,7 @@
 #include <nanobind/nanobind.h>
 
 #include <optional>
+#include <utility>
 
 #include "remotemedia/tensor/tensor_buffer.h"
 
@@ -22,6 +23,7 @@ class ForeignBuffer {
   /// Errors:  what the exporter raises.
   explicit ForeignBuffer(nanobind::handle exporter, int flags = PyBUF_RECORDS_RO);
   ForeignBuffer(const ForeignBuffer&) = delete;
+  ForeignBuffer(ForeignBuffer&& other) noexcept : view_(std::exchange(other.view_, nullptr)) {}
   ForeignBuffer& operator=(const ForeignBuffer&) = delete;
   ~ForeignBuffer();
 
@@ -36,5 +38,10 @@ class ForeignBuffer {
  private:
   Py_buffer* view_;
 };
+
+/// A view of a contiguous buffer, which has as many bytes as the shape takes; of bytes, whose lengths are checked.
+///
+/// Errors:  invalid_tensor.
+TensorBuffer tensor_over(ForeignBuffer buffer, const Dims& shape, DataType dtype);
 
 }  // namespace remotemedia::python

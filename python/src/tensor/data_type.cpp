@@ -64,8 +64,8 @@ std::optional<DataType> from_numpy_dtype(nb::handle dtype) {
 }
 
 std::string advice_for(const std::string& kind) {
-  if (kind == "O") return ": objects have no bytes to share; array.astype() to a type of numbers";
-  if (kind == "S" || kind == "U") return ": text has no fixed size here; send its bytes as uint8";
+  if (kind == "O") return ": objects that are bytes or str make a tensor of 'bytes'; array.astype() makes numbers";
+  if (kind == "S" || kind == "U") return ": text makes a tensor of 'bytes'";
   if (kind == "M" || kind == "m") return ": array.view('int64') shares its numbers, and the unit travels beside them";
   if (kind == "V") return ": one tensor for each field, array['field']";
   return ": array.astype() to one of the types of remotemedia.DataType";

@@ -11,6 +11,7 @@
 
 #include "buffer_protocol.h"
 #include "data_type.h"
+#include "packed_array.h"
 #include "remotemedia/base/error.h"
 
 namespace nb = nanobind;
@@ -109,6 +110,13 @@ TensorBuffer from_numpy(nb::handle array, bool zero_copy) {
   if (!array.type().is(ndarray_type()) && nb::hasattr(array, "mask")) {
     throw Error(ErrorCode::invalid_tensor, "a masked array, whose mask would be lost: array.filled() has none");
   }
+  if (is_array_of_text(array)) {
+    if (!zero_copy) return packed_of_array(array);
+    throw Error(ErrorCode::zero_copy_unavailable, "an array of " + printed(array.attr("dtype")) +
+                                                      ": a tensor of bytes has a copy of its elements, which "
+                                                      "zero_copy=False makes; numbers are shared once "
+                                                      "array.astype() has made them");
+  }
   if (zero_copy) return view_of_array(array);
   return view_of_array(numpy().attr("asarray")(array, "order"_a = "C")).copy();
 }
@@ -120,6 +128,7 @@ nb::object to_numpy(nb::handle object) {
     throw Error(ErrorCode::zero_copy_unavailable, "a tensor on " + to_string(tensor.device()) +
                                                       ", which NumPy cannot see: to_torch(device='cpu') copies it");
   }
+  if (tensor.dtype() == DataType::bytes) return array_of_packed(tensor);
   if (buffer_format(tensor.dtype()) != nullptr) return asarray(object);
   const nb::object dtype = added_dtype(tensor.dtype());
   if (dtype.is_none()) throw not_in_numpy(tensor);
@@ -136,6 +145,9 @@ nb::object array(nb::handle object, nb::handle dtype, nb::handle copy) {
     throw nb::type_error(error.what());
   }
   const bool never = copy.is(Py_False);
+  if (never && tensor.dtype() == DataType::bytes) {
+    throw nb::value_error("elements of any length are copied, and copy is False");
+  }
   if (!dtype.is_none() && !array.attr("dtype").equal(numpy().attr("dtype")(dtype))) {
     if (never) throw nb::value_error("another dtype takes a copy, and copy is False");
     return array.attr("astype")(dtype);

@@ -8,6 +8,7 @@
 #include <nanobind/stl/string.h>
 
 #include <chrono>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -38,15 +39,8 @@ PyTensor allocate(nb::handle shape, nb::handle dtype, SharedMemoryAllocator* all
 }
 
 PyTensor from_bytes(nb::handle data, nb::handle shape, nb::handle dtype) {
-  const TensorLayout layout = row_major(dims_of(shape), data_type_of(dtype));
-  ForeignBuffer buffer(data, PyBUF_CONTIG_RO);
-  const std::int64_t needed = checked(layout).nbytes;
-  if (buffer.view().len != needed) {
-    throw Error(ErrorCode::invalid_tensor, std::to_string(buffer.view().len) + " bytes for a " +
-                                               std::string(to_string(layout.dtype)) + " tensor of shape " +
-                                               to_string(layout.shape) + ", which takes " + std::to_string(needed));
-  }
-  return PyTensor(std::move(buffer).to_tensor(layout).as_read_only());
+  return PyTensor(
+      tensor_over(ForeignBuffer(data, PyBUF_CONTIG_RO), dims_of(shape), data_type_of(dtype)).as_read_only());
 }
 
 std::string to_shared_memory(PyTensor& self, SharedMemoryAllocator* allocator) {
@@ -66,7 +60,11 @@ nb::bytes to_bytes(const PyTensor& self) {
   nb::object made = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(tensor.nbytes())));
   if (!made.is_valid()) throw nb::python_error();
   auto* const bytes = reinterpret_cast<std::byte*>(PyBytes_AsString(made.ptr()));
-  TensorBuffer::from_foreign(bytes, tensor.shape(), tensor.dtype(), nullptr, false).assign(tensor);
+  if (tensor.dtype() == DataType::bytes) {
+    std::memcpy(bytes, tensor.data(), tensor.nbytes());
+  } else {
+    TensorBuffer::from_foreign(bytes, tensor.shape(), tensor.dtype(), nullptr, false).assign(tensor);
+  }
   return nb::borrow<nb::bytes>(made);
 }
 
@@ -109,13 +107,14 @@ void define_makers(nb::class_<PyTensor>& type) {
       .def_static(
           "from_numpy", [](nb::handle array, bool zero_copy) { return PyTensor(from_numpy(array, zero_copy)); },
           "array"_a, nb::kw_only(), "zero_copy"_a = true,
-          "A view of the array's memory, read-only as it is; with zero_copy=False a copy.\n\n"
+          "A view of the array's memory, read-only as it is; with zero_copy=False a copy. Arrays of text are copied,\n"
+          "to a tensor of 'bytes'.\n\n"
           "Raises:\n"
           "    InvalidTensor: No tensor has such elements; the message says what to do.\n"
           "    ZeroCopyUnavailable: Only a copy could do it.",
           nb::sig("def from_numpy(array: numpy.typing.NDArray[typing.Any], *, zero_copy: bool = True) -> TensorBuffer"))
       .def_static("from_bytes", &from_bytes, "data"_a, "shape"_a, "dtype"_a.none(),
-                  "A read-only view of `data`, which it keeps.\n\n"
+                  "A read-only view of `data`, which it keeps; of 'bytes' elements behind their lengths.\n\n"
                   "Raises:\n"
                   "    InvalidTensor: The shape takes another number of bytes.",
                   nb::sig("def from_bytes(data: bytes | bytearray | memoryview, shape: collections.abc.Sequence[int] | "

@@ -30,13 +30,7 @@ nb::object bytes_view(const TensorBuffer& tensor) {
 // What pickle calls to make it again: `data` is bytes of the stream (bytearray where they may be written), or what the
 // reader was given out of band.
 PyTensor unpickled(nb::handle data, nb::handle shape, nb::handle dtype) {
-  ForeignBuffer buffer(data, PyBUF_CONTIG_RO);
-  const TensorLayout layout = row_major(dims_of(shape), data_type_of(dtype));
-  if (buffer.view().len != checked(layout).nbytes) {
-    throw Error(ErrorCode::invalid_tensor, "a pickled tensor of shape " + to_string(layout.shape) + " has " +
-                                               std::to_string(buffer.view().len) + " bytes");
-  }
-  return PyTensor(std::move(buffer).to_tensor(layout));
+  return PyTensor(tensor_over(ForeignBuffer(data, PyBUF_CONTIG_RO), dims_of(shape), data_type_of(dtype)));
 }
 
 nb::object pickled_bytes(const nb::object& bytes, bool read_only, int protocol) {
@@ -53,7 +47,7 @@ nb::object reduce(nb::handle_t<PyTensor> self, int protocol) {
                 "a tensor on " + to_string(tensor.device()) + " is not pickled: to_torch(device='cpu') copies it");
   }
   const nb::object functions = nb::module_::import_("remotemedia.core.pickled_tensor");
-  if (tensor.storage() == StorageKind::shared_memory) {
+  if (tensor.storage() == StorageKind::shared_memory && tensor.dtype() != DataType::bytes) {
     std::string id;
     {
       const PyTensor::InUse use(*nb::inst_ptr<PyTensor>(self));

@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "../tensor/data_type.h"
 #include "../tensor/numpy_protocol.h"
 #include "../tensor/py_tensor.h"
 #include "remotemedia/base/error.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 namespace nb = nanobind;
 
@@ -42,7 +45,9 @@ TensorBuffer tensor_of(nb::handle value, const TensorSpec* spec, const std::stri
     } catch (const Error&) {  // the long way copies what it can, or says more
     }
   }
-  const nb::object made = spec != nullptr && has_no_dtype(value)
+  const bool is_text = spec != nullptr && spec->dtype == DataType::bytes && PyBytes_Check(value.ptr()) != 0;
+  if (is_text) return pack_bytes(std::vector{nb::cast<std::string_view>(value)}, {});
+  const nb::object made = spec != nullptr && spec->dtype != DataType::bytes && has_no_dtype(value)
                               ? function("as_tensor_of_dtype")(value, data_type_object(spec->dtype), str_of(called))
                               : function("as_tensor")(value, nb::arg("name") = str_of(called));
   return PyTensor::of(made);

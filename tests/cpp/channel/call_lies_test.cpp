@@ -228,8 +228,20 @@ TEST(CallLiesTest, ATensorIsOfATypeThatHasASize) {
   expect("dtype_code must be a type with its bits and is 7, 16",
          [](Call& call) { call.tensors[0].code = 7, call.tensors[0].bits = 16; });
   expect("dtype_code must be a type with its bits and is 2, 33", [](Call& call) { call.tensors[0].bits = 33; });
-  expect("dtype_code must be a type of some size and is bytes",
-         [](Call& call) { call.tensors[0].code = 0, call.tensors[0].bits = 0; });
+}
+
+TEST(CallLiesTest, ElementsOfAnyLengthHaveTheirLengthsAtLeast) {
+  const auto of_bytes = [](const std::vector<std::int64_t>& extents, std::uint64_t nbytes) {
+    Tensor tensor = of_shape(extents, nbytes);
+    tensor.code = tensor.bits = 0;
+    return [tensor](Call& call) { call.set({tensor}); };
+  };
+  for (const std::uint64_t nbytes : {8, 9, 1000}) EXPECT_EQ(said_of(of_bytes({2}, nbytes)), "");
+  EXPECT_EQ(said_of(of_bytes({2, 0}, 0)), "");
+  expect("nbytes must be 8 to 9223372036854775807 and is 7", of_bytes({2}, 7));
+  expect("nbytes must be 8 to 9223372036854775807 and is 18446744073709551615", of_bytes({2}, ~std::uint64_t{0}));
+  expect("nbytes must be 0 to 0 and is 1", of_bytes({2, 0}, 1));
+  expect("extents must be few enough", of_bytes({1LL << 61}, 0));
 }
 
 TEST(CallLiesTest, AShapeCanBeCounted) {

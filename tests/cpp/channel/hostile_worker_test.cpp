@@ -16,6 +16,7 @@
 
 #include "channel/served_channel.h"
 #include "remotemedia/channel/channel_messages.h"
+#include "remotemedia/tensor/packed_bytes.h"
 #include "testing/thrown.h"
 
 namespace remotemedia {
@@ -161,6 +162,28 @@ TEST(HostileWorkerTest, ACallEndsWithAnErrorWhateverIsAnswered) {
                 says(answers(output(BytesIn::chunks, 4)))(client, request);
               }),
               ErrorCode::protocol_error);
+  }
+}
+
+TEST(HostileWorkerTest, LengthsOfElementsThatLieEndTheCall) {
+  const std::vector<std::byte> lies(8, std::byte{0xFF});
+  for (int twice = 0; twice < 2; ++twice) {
+    MessageTensor here = output(BytesIn::message, 1);
+    here.dtype = DataType::bytes;
+    here.packed_bytes = lies.size();
+    here.bytes = lies;
+    EXPECT_NE(end_of_call(says(answers(here))), ErrorCode::worker_unavailable);
+    MessageTensor behind = here;
+    behind.bytes_in = BytesIn::chunks;
+    behind.bytes = {};
+    const RawWorker worker(write_message(welcome()), [&](DescriptorChannel& client, std::uint64_t request) {
+      says(answers(behind))(client, request);
+      says(ChunkMessage{0, 0, 0, lies})(client, request);
+    });
+    const auto client = worker.connect();
+    const detail::Answer end = testing::infer(*client, {{"x", TensorBuffer::allocate({4}, DataType::float32)}});
+    ASSERT_EQ(end.error, nullptr);
+    EXPECT_EQ(testing::code_thrown([&] { unpack_bytes(end.outputs.at("y")); }), ErrorCode::invalid_tensor);
   }
 }
 

@@ -148,7 +148,7 @@ TEST(MessageHeaderTest, EveryFailureCanBeTold) {
   EXPECT_EQ(read(""), "");
   EXPECT_EQ(read("a\xFFz"), "a\xEF\xBF\xBDz");
   EXPECT_EQ(read(std::string(40'000, 'x')), std::string(32'768, 'x'));
-  EXPECT_EQ(read(std::string(32'767, 'x') + "\xC3\xA9"), std::string(32'767, 'x'));
+  EXPECT_EQ(read(std::string(32'767, 'x').append("\xC3\xA9")), std::string(32'767, 'x'));
 }
 
 }  // namespace

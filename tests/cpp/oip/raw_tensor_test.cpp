@@ -12,9 +12,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "remotemedia/tensor/packed_bytes.h"
 #include "testing/thrown.h"
 
 namespace remotemedia::detail {
@@ -79,7 +81,7 @@ TEST(RawTensorTest, TheMostElementsAreThoseWhoseBytesCanBeCounted) {
   EXPECT_EQ(count_of({kMost}), static_cast<std::size_t>(kMost));
   EXPECT_EQ(count_of({1, kMost, 1}), static_cast<std::size_t>(kMost));
   EXPECT_EQ(count_of({two_to_the(31), two_to_the(31)}), static_cast<std::size_t>(two_to_the(62)));
-  EXPECT_EQ(count_of({kMost}, DataType::bytes), static_cast<std::size_t>(kMost));
+  EXPECT_EQ(count_of({kMost / 4}, DataType::bytes), static_cast<std::size_t>(kMost / 4));
   EXPECT_EQ(count_of({kMost / 8}, DataType::float64), static_cast<std::size_t>(kMost / 8));
 }
 
@@ -205,10 +207,27 @@ TEST(RawTensorTest, AShapeWhoseBytesWrapToThoseThereAreIsRefused) {
   expect_refused({-1}, DataType::uint8, 0);
 }
 
-TEST(RawTensorTest, ElementsOfAnyLengthAreRefused) {
+TEST(RawTensorTest, ElementsOfAnyLengthStandBehindTheirLengths) {
+  const std::string_view bytes("\2\0\0\0ab\0\0\0\0", 10);
+  for (const std::size_t offset : {0U, 1U}) {
+    auto kept = std::make_shared<const std::string>(std::string(16 + offset, '.').append(bytes));
+    const auto part = std::as_bytes(std::span(*kept)).subspan(16 + offset);
+    const Shape shape{2, 1};
+    const TensorBuffer tensor = tensor_of_raw({"x", DataType::bytes, shape}, part, kept);
+    EXPECT_EQ(tensor.shape(), (Dims{2, 1}));
+    EXPECT_THAT(unpack_bytes(tensor), ElementsAre("ab", ""));
+  }
+  EXPECT_EQ(tensor_of({0, 2}, DataType::bytes, 0).element_count(), 0U);
+}
+
+TEST(RawTensorTest, LengthsThatDoNotLeadToTheEndAreRefused) {
   expect_refused({1}, DataType::bytes, 0);
+  expect_refused({1}, DataType::bytes, 3);
   expect_refused({1}, DataType::bytes, 8);
-  expect_refused({0}, DataType::bytes, 0);
+  expect_refused({3}, DataType::bytes, 8);
+  expect_refused({0}, DataType::bytes, 1);
+  expect_refused({two_to_the(62)}, DataType::bytes, 0);
+  expect_refused({two_to_the(62) + 1}, DataType::bytes, 4);
 }
 
 TEST(RawTensorTest, ARefusalSaysWhatWasExpectedAndFound) {

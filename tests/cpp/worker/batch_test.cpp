@@ -6,10 +6,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "remotemedia/memory/shared_memory_allocator.h"
+#include "remotemedia/tensor/packed_bytes.h"
 #include "testing/thrown.h"
 #include "worker/accepted_requests.h"
 #include "worker/floats.h"
@@ -54,6 +56,34 @@ TEST_F(BatchTest, TheInputsOfOneAreNotCopiedAndReadOnly) {
   }
   EXPECT_TRUE(one.front()->call.inputs.empty());
   EXPECT_FALSE(x.read_only());
+}
+
+TEST_F(BatchTest, ElementsOfAnyLengthAreJoinedAndSplit) {
+  const auto texts = [](std::vector<std::string_view> elements) {
+    const auto rows = static_cast<std::int64_t>(elements.size());
+    return pack_bytes(elements, {rows, 1});
+  };
+  const std::vector<RequestPtr> both{request({{"t", texts({"one", ""})}}), request({{"t", texts({"three"})}})};
+  const TensorBuffer whole = joined_inputs(both).at("t");
+  EXPECT_EQ(whole.shape(), (Dims{3, 1}));
+  EXPECT_TRUE(whole.read_only());
+  EXPECT_EQ(unpack_bytes(whole), (std::vector<std::string_view>{"one", "", "three"}));
+  const std::vector<TensorMap> parts = split_outputs({{"u", whole}}, both);
+  EXPECT_EQ(unpack_bytes(parts[0].at("u")), (std::vector<std::string_view>{"one", ""}));
+  EXPECT_EQ(unpack_bytes(parts[1].at("u")), (std::vector<std::string_view>{"three"}));
+}
+
+TEST_F(BatchTest, LengthsThatAnotherProcessChangedMoveNoNeighboursElements) {
+  SharedMemoryAllocator allocator;
+  for (int twice = 0; twice < 2; ++twice) {
+    const TensorBuffer theirs = pack_bytes(std::vector<std::string_view>{"ab"}, {1}).copy(allocator);
+    const TensorBuffer good = pack_bytes(std::vector<std::string_view>{"cd"}, {1});
+    *theirs.mutable_data() = std::byte{1};
+    const std::vector<RequestPtr> both{request({{"t", theirs}}), request({{"t", good}})};
+    EXPECT_EQ(testing::code_thrown([&] { joined_inputs(both); }), ErrorCode::invalid_tensor);
+    EXPECT_EQ(testing::code_thrown([&] { joined_inputs(std::vector{both[0]}); }), ErrorCode::invalid_tensor);
+    EXPECT_EQ(unpack_bytes(joined_inputs(std::vector{both[1]}).at("t")), std::vector<std::string_view>{"cd"});
+  }
 }
 
 TEST_F(BatchTest, WholeNumbersThatAnotherProcessMayChangeAreCopied) {

@@ -46,7 +46,7 @@ rm.ModelWorker(Torn()).serve(ENDPOINT)
         (6, ["SystemExit: 3"]),
         (7, ["KeyboardInterrupt"]),
         (8, ["Cancelled: by the model"]),
-        (9, ["output 'y'", "numbers"]),
+        (9, ["output 'y'", "float32", "bytes"]),
         (10, ["RuntimeError: outer", "KeyError: 'inner'", "direct cause"]),
         (11, ["Mute"]),
     ],
