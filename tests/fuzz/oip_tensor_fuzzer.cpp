@@ -18,6 +18,7 @@
 #include "remotemedia/oip/call_parameters.h"
 #include "remotemedia/oip/data_type_names.h"
 #include "remotemedia/oip/raw_tensor.h"
+#include "remotemedia/tensor/packed_bytes.h"
 
 using namespace remotemedia;
 
@@ -41,6 +42,17 @@ std::optional<DataType> data_type_of(std::string_view name) {
   }
 }
 
+/// Row by row they are the same as all at once.
+void check_elements(const TensorBuffer& tensor, std::size_t count) {
+  const std::vector<std::string_view> elements = unpack_bytes(tensor);
+  testing::require(elements.size() == count, "it has as many elements as were counted");
+  testing::require(pack_bytes(elements, tensor.shape()).to_bytes() == tensor.to_bytes(), "packed anew they are equal");
+  if (tensor.shape().empty() || tensor.shape()[0] < 1 || tensor.shape()[0] > 1000) return;
+  const std::vector<std::int64_t> rows(static_cast<std::size_t>(tensor.shape()[0]), 1);
+  const std::vector<TensorBuffer> parts = detail::split_packed(tensor, rows);
+  testing::require(detail::joined_packed(parts).to_bytes() == tensor.to_bytes(), "cut and joined they are equal");
+}
+
 void make_tensor(testing::FuzzedBytes& input) {
   const std::optional<DataType> dtype = data_type_of(kNames[input.take<std::uint8_t>() % kNames.size()]);
   if (!dtype) return;
@@ -54,6 +66,7 @@ void make_tensor(testing::FuzzedBytes& input) {
     const std::size_t count = detail::element_count_of(announced);
     const TensorBuffer tensor = detail::tensor_of_raw(announced, bytes, kept);
     testing::require(tensor.nbytes() == bytes.size(), "all bytes are its elements");
+    if (*dtype == DataType::bytes) return check_elements(tensor, count);
     testing::require(count * itemsize(*dtype) == bytes.size(), "it has as many elements as were counted");
     testing::require(std::ranges::equal(std::span(tensor.data(), tensor.nbytes()), bytes), "they are those that came");
   } catch (const Error& error) {
