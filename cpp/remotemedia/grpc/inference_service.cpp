@@ -20,8 +20,8 @@ using namespace inference;  // NOLINT(google-build-using-namespace): the message
 void tell_about_server(ServerMetadataResponse& response) {
   response.set_name("remotemedia");
   response.set_version(REMOTEMEDIA_VERSION);
-  for (const char* extension : {"sequence", "schedule_policy", "model_configuration", "statistics", "model_repository",
-                                "system_shared_memory"}) {
+  for (const char* extension : {"sequence", "parameters", "schedule_policy", "model_configuration", "statistics",
+                                "model_repository", "system_shared_memory"}) {
     response.add_extensions(extension);
   }
 }
@@ -138,6 +138,11 @@ std::vector<Method> inference_methods(const InferService& service) {
       message_method<SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse>(
           "SystemSharedMemoryUnregister",
           [&](auto&, const auto& request, auto& /*response*/) { regions.remove(request.name()); }),
+      // Clients ask for these two before they do anything.
+      message_method<CudaSharedMemoryStatusRequest, CudaSharedMemoryStatusResponse>(
+          "CudaSharedMemoryStatus", [](auto&, const auto& /*request*/, auto& /*response*/) {}),
+      message_method<CudaSharedMemoryUnregisterRequest, CudaSharedMemoryUnregisterResponse>(
+          "CudaSharedMemoryUnregister", [](auto&, const auto& /*request*/, auto& /*response*/) {}),
   };
 }
 

@@ -83,7 +83,9 @@ void describe(const ServedWorker& model, inference::ModelConfig& config) {
   config.set_max_batch_size(static_cast<std::int32_t>(core.max_batch_size()));
   for (const TensorSpec& spec : core.signature().inputs) describe(spec, *config.add_input());
   for (const TensorSpec& spec : core.signature().outputs) describe(spec, *config.add_output());
-  if (core.max_batch_size() > 0) {
+  if (core.signature().stateful) {
+    config.mutable_sequence_batching();
+  } else if (core.max_batch_size() > 0) {
     const auto delay = std::chrono::duration_cast<std::chrono::microseconds>(core.config().batch_delay);
     config.mutable_dynamic_batching()->set_max_queue_delay_microseconds(static_cast<std::uint64_t>(delay.count()));
   }

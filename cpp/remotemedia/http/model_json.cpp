@@ -51,7 +51,7 @@ json server_metadata() {
   return {{"name", "remotemedia"},
           {"version", REMOTEMEDIA_VERSION},
           {"extensions",
-           {"binary_tensor_data", "sequence", "schedule_policy", "model_configuration", "statistics",
+           {"binary_tensor_data", "sequence", "parameters", "schedule_policy", "model_configuration", "statistics",
             "model_repository", "system_shared_memory"}}};
 }
 
@@ -73,7 +73,9 @@ json model_config(const ServedWorker& model) {
                  {"max_batch_size", core.max_batch_size()},
                  {"input", config_tensors(core.signature().inputs)},
                  {"output", config_tensors(core.signature().outputs)}};
-  if (core.max_batch_size() > 0) {
+  if (core.signature().stateful) {
+    config["sequence_batching"] = json::object();
+  } else if (core.max_batch_size() > 0) {
     const auto delay = std::chrono::duration_cast<std::chrono::microseconds>(core.config().batch_delay);
     config["dynamic_batching"] = {{"max_queue_delay_microseconds", delay.count()}};
   }

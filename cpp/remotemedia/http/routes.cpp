@@ -200,10 +200,17 @@ HttpResponse about_regions(ClientRegions& regions, const HttpRequest& request, c
   return done();
 }
 
+/// /v2/cudasharedmemory[/region/NAME]/unregister: clients ask for it before they do anything, and there is none.
+bool is_cuda_unregister(const Parts& parts) {
+  return parts.size() >= 3 && parts[0] == "v2" && parts[1] == "cudasharedmemory" && parts.back() == "unregister" &&
+         (parts.size() == 3 || (parts.size() == 5 && parts[2] == "region"));
+}
+
 /// All that is answered at once.
 HttpResponse answer_of(const ServedModels& models, const HttpRequest& request, const Parts& parts) {
   const bool of_repository = parts.size() >= 2 && parts[0] == "v2" && parts[1] == "repository";
   if (of_repository) return about_repository(models, request, parts);
+  if (is_cuda_unregister(parts)) return request.method == "POST" ? done() : wrong_method("POST");
   if (request.method != "GET") return wrong_method("GET");
   if (parts.empty()) return {200, "text/html; charset=utf-8", status_page(models)};
   if (parts == Parts{"metrics"}) {

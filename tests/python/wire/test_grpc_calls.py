@@ -242,6 +242,7 @@ def test_models_tell_what_they_are() -> None:
         config = client.get_model_config("doubler").config
         assert (config.max_batch_size, list(config.input[0].dims)) == (4, [-1])
         assert config.dynamic_batching.max_queue_delay_microseconds == 100
+        assert not config.HasField("sequence_batching")
         index = client.get_model_repository_index().models
         assert [(each.name, each.version, each.state) for each in index] == [
             ("counts", "1", "READY"),
@@ -249,6 +250,23 @@ def test_models_tell_what_they_are() -> None:
         ]
         with pytest.raises(InferenceServerException, match="nobody"):
             client.get_model_metadata("nobody")
+
+
+def test_a_model_with_sessions_has_sequences() -> None:
+    with triton_client("serve(Sums())") as (_, client):
+        config = client.get_model_config("sums").config
+        assert config.HasField("sequence_batching")
+        assert not config.HasField("dynamic_batching")
+        assert "parameters" in client.get_server_metadata().extensions
+
+
+def test_regions_of_cuda_are_none() -> None:
+    with triton_client("serve(Doubler())") as (_, client):
+        for name in ("", "a"):
+            client.unregister_cuda_shared_memory(name)
+            assert not client.get_cuda_shared_memory_status(name).regions
+            with pytest.raises(InferenceServerException, match="UNIMPLEMENTED"):
+                client.register_cuda_shared_memory("a", b"aGFuZGxl", 0, 16)
 
 
 def test_statistics_count_requests_rows_and_runs() -> None:

@@ -151,7 +151,7 @@ def test_what_a_server_and_its_models_are() -> None:
         assert not client.is_model_ready("other")
         about = client.get_server_metadata()
         assert about["name"] == "remotemedia"
-        assert "binary_tensor_data" in about["extensions"]
+        assert {"binary_tensor_data", "parameters"} <= set(about["extensions"])
         assert client.get_model_metadata("doubler") == {
             "name": "doubler",
             "versions": ["1"],
@@ -161,8 +161,13 @@ def test_what_a_server_and_its_models_are() -> None:
         }
         config = client.get_model_config("sums")
         assert config["input"] == [{"name": "x", "data_type": "TYPE_INT64", "dims": [1]}]
+        assert config["sequence_batching"] == {}
+        assert "sequence_batching" not in client.get_model_config("doubler")
         assert [each["name"] for each in client.get_model_repository_index()] == ["doubler", "sums"]
         assert client.get_system_shared_memory_status() == []
+        for name in ("", "a"):
+            client.unregister_cuda_shared_memory(name)
+            assert client.get_cuda_shared_memory_status() == []
         x = tensor("x", np.ones((3, 2), np.float32))
         client.infer("doubler", [x])
         (counted,) = client.get_inference_statistics("doubler")["model_stats"]
@@ -173,6 +178,9 @@ def test_what_a_server_and_its_models_are() -> None:
             assert asked(server, path)[0] == 404
         assert asked(server, "/v2/models/doubler/infer")[0] == 405
         assert asked(server, "/v2/health/live", {})[0] == 405
+        assert asked(server, "/v2/cudasharedmemory/unregister")[0] == 405
+        for path in ("/v2/cudasharedmemory/region/a/register", "/v2/cudasharedmemory/a/unregister"):
+            assert asked(server, path, {})[0] in {404, 405}
         assert asked(server, "/v2/repository/models/doubler/unload")[0] == 405
 
 
