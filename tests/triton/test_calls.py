@@ -115,6 +115,20 @@ def test_the_outputs_that_are_asked_for_come(server: Server, client: Client, nam
     server.check(f"the order of outputs {names}", in_their_order, "as asked")
 
 
+def test_a_body_without_json_is_the_only_input(server: Server) -> None:
+    for values in (np.ones(3, np.float32), np.ones(1, np.float32)):
+        answer = urllib3.request(
+            "POST",
+            f"http://{server.http}/v2/models/doubler/infer",
+            body=values.tobytes(),
+            headers={"Inference-Header-Content-Length": "0"},
+        )
+        length = int(answer.headers["Inference-Header-Content-Length"])
+        (output,) = json.loads(answer.data[:length])["outputs"]
+        assert (answer.status, output["shape"]) == (200, [1, len(values)])
+        assert answer.data[length:] == (values * 2).tobytes()
+
+
 @pytest.mark.parametrize("datatype", [*TYPED, "FP16", "BF16"])
 @pytest.mark.parametrize("binary", [True, False, None])
 def test_an_output_comes_as_it_was_asked_for(server: Server, datatype: str, binary: bool | None) -> None:

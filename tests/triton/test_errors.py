@@ -145,7 +145,7 @@ def test_a_wrong_body_is_refused_and_the_next_answered(server: Server, what: str
     assert code_of(server, "http", Request()) == "200"
 
 
-@pytest.mark.parametrize("length", ["-1", "abc", "9999", "99999999999999999999", "1e2", "0"])
+@pytest.mark.parametrize("length", ["-1", "abc", "9999", "99999999999999999999", "1e2"])
 def test_a_wrong_length_of_json_is_refused(server: Server, length: str) -> None:
     for _ in range(2):
         answer = posted(server, "/v2/models/doubler/infer", json_of(), length=length)

@@ -13,6 +13,7 @@
 #include "remotemedia/http/http_limits.h"
 #include "remotemedia/http/json_elements.h"
 #include "remotemedia/http/json_member.h"
+#include "remotemedia/http/only_input.h"
 #include "remotemedia/http/whole_number.h"
 #include "remotemedia/oip/data_type_names.h"
 #include "remotemedia/oip/raw_tensor.h"
@@ -88,6 +89,7 @@ class Body {
         refuse(ErrorCode::invalid_argument, "Inference-Header-Content-Length is no length within the body");
       }
       at_ = static_cast<std::size_t>(*said);
+      says_length_ = true;
     }
     json_ = std::string_view(*bytes_).substr(0, at_);
     if (json_.size() > kMostJsonBytes) {
@@ -97,6 +99,12 @@ class Body {
   }
 
   std::string_view json_text() const noexcept { return json_; }
+
+  /// And nothing else, as its sender says.
+  bool is_elements() const noexcept { return says_length_ && json_.empty(); }
+
+  std::span<const std::byte> rest() const { return std::as_bytes(std::span(*bytes_)).subspan(at_); }
+
   const std::shared_ptr<const std::string>& owner() const noexcept { return bytes_; }
 
   std::span<const std::byte> next(const std::string& name, std::int64_t size) {
@@ -118,6 +126,7 @@ class Body {
  private:
   std::shared_ptr<const std::string> bytes_;
   std::string_view json_;
+  bool says_length_ = false;
   std::size_t at_;
 };
 
@@ -178,6 +187,13 @@ void take_output(const json& output, const ClientRegions& regions, RestCall& cal
   call.received.requested.push_back(name);
 }
 
+RestCall call_of_elements(Body& body, const WorkerCore& core) {
+  RestCall call;
+  call.binary_outputs = true;
+  call.received.call.inputs = only_input(core.signature(), body.rest(), body.owner());
+  return call;
+}
+
 }  // namespace
 
 RestCall rest_call(const HttpRequest& request, const WorkerCore& core, const ClientRegions& regions) {
@@ -186,6 +202,7 @@ RestCall rest_call(const HttpRequest& request, const WorkerCore& core, const Cli
            "the body is encoded as '" + request.content_encoding.substr(0, 40) + "': send it as it is");
   }
   Body body(request);
+  if (body.is_elements()) return call_of_elements(body, core);
   const json parts = parsed(body.json_text());
   RestCall call;
   if (member(parts, "id") != nullptr) call.request_id = text_member(parts, "id", "the request");

@@ -224,3 +224,46 @@ def test_json_has_them_as_text(served: Served) -> None:
         assert asked(served, shape=[1, 2], data=["a"])[0] == 400
         status, answer = asked(served, shape=[1, 1], data=["ä"])  # backwards it is no UTF-8
         assert (status, "binary data" in answer["error"]) == (400, True)
+
+
+def posted(endpoint: str, body: bytes) -> tuple[int, bytes]:
+    request = urllib.request.Request(f"{endpoint}/v2/models/picture/infer", data=body)
+    request.add_header("Inference-Header-Content-Length", "0")
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status, response.read()[int(response.headers["Inference-Header-Content-Length"]) :]
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+class Picture(rm.InferenceModel):
+    """How large it is."""
+
+    model_id = "picture"
+
+    def __init__(self, *inputs: rm.TensorSpec) -> None:
+        self.inputs = inputs
+
+    def signature(self) -> rm.ModelSignature:
+        return rm.ModelSignature(self.inputs, [rm.TensorSpec("size", "int64", [1])], max_batch_size=4)
+
+    def infer(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        rows = inputs["picture"].reshape(len(inputs["picture"]), -1).tolist()
+        return {"size": np.array([[sum(map(len, row))] for row in rows])}
+
+
+def test_a_body_without_json_is_the_one_element() -> None:
+    for inputs, status in (
+        ([("picture", [1])], 200),
+        ([("picture", [-1])], 200),
+        ([("picture", [])], 200),
+        ([("picture", [2])], 400),
+        ([("picture", [1]), ("more", [1])], 400),
+    ):
+        model = Picture(*(rm.TensorSpec(name, "bytes", shape) for name, shape in inputs))
+        with rm.ModelWorker(model) as worker:
+            (endpoint,) = worker.start("http://127.0.0.1:0")
+            for picture in (b"\xff\xd8" * 500, b""):
+                answer = posted(endpoint, picture)
+                assert answer[0] == status
+                assert status != 200 or answer[1] == len(picture).to_bytes(8, "little")
