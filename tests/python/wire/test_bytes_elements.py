@@ -247,7 +247,7 @@ class Picture(rm.InferenceModel):
     def signature(self) -> rm.ModelSignature:
         return rm.ModelSignature(self.inputs, [rm.TensorSpec("size", "int64", [1])], max_batch_size=4)
 
-    def infer(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def infer(self, inputs: dict[str, Any], context: rm.InferenceContext) -> dict[str, Any]:
         rows = inputs["picture"].reshape(len(inputs["picture"]), -1).tolist()
         return {"size": np.array([[sum(map(len, row))] for row in rows])}
 
