@@ -34,6 +34,10 @@ using Parser = http::request_parser<http::string_body>;
 
 constexpr std::chrono::seconds kTimeToRead{5};  // an answer to a request that was not read to its end
 
+/// Beast reads as much at once as its buffer has room for, which is 512 bytes unless somebody says more.
+constexpr std::size_t kHeadPiece = 4 << 10;
+constexpr std::size_t kBodyPiece = 64 << 10;
+
 std::chrono::seconds time_for(std::uint64_t bytes) { return kTimeForBytes * (1 + bytes / kSlowestBytes); }
 
 std::string head_of(const HttpResponse& response, std::uint64_t bytes, bool keep_alive) {
@@ -117,6 +121,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     parser_->header_limit(kMostHeaderBytes);
     parser_->body_limit(kMostBodyBytes);
     owner_.waits(*this);
+    buffer_.reserve(kHeadPiece);
     socket().expires_after(kTimeForHead);
     http::async_read_header(stream_, buffer_, *parser_, then(&Connection::got_head));
   }
@@ -151,6 +156,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
   void read_body(Failure failure) {
     if (failure) return leave();
+    const std::uint64_t rest = parser_->content_length_remaining().value_or(kBodyPiece);
+    buffer_.reserve(std::max<std::uint64_t>(kHeadPiece, std::min<std::uint64_t>(rest, kBodyPiece)));
     http::async_read(stream_, buffer_, *parser_, then(&Connection::got_request));
   }
 
