@@ -9,3 +9,6 @@ BATCHES = (1, 4, 16)
 """Most rows of a batch of a real model."""
 STREAMS = (1, 8, 64)
 PROGRAMS = 4
+WIRE_BYTES = {4096: "4 KiB", MIB: "1 MiB", SENT: "10 MiB"}
+CALLERS = (1, 8, 64)
+"""At once, by the wire."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,16 @@ class Copy(Touch):
         return {"y": y}
 
 
-PYTHON_MODELS = {"touch": Touch, "copy": Copy}
+class Echo(Touch):
+    """As the C++ model of that name."""
+
+    model_id = "echo"
+
+    def infer(self, inputs: dict[str, np.ndarray], context: rm.InferenceContext) -> dict[str, Any]:  # noqa: ARG002
+        return {"y": inputs["x"]}
+
+
+PYTHON_MODELS = {"touch": Touch, "copy": Copy, "echo": Echo}
 
 
 def _serve_model(name: str, pipe: Connection) -> None:

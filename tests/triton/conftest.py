@@ -19,7 +19,7 @@ COMPARED = ["worker", "triton"] if "REMOTEMEDIA_TRITON" in os.environ else ["wor
 def started(which: str, names: Iterable[str]) -> Iterator[Server]:
     """One of the two; skips what needs a Triton where there is none."""
     try:
-        with real_triton(names) if which == "triton" else workers() as made:
+        with real_triton(names) if which == "triton" else workers(names) as made:
             yield made
     except NoTriton as missing:
         pytest.skip(str(missing))

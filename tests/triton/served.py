@@ -34,9 +34,10 @@ LIBRARIES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Server:
-    """One of the two: where it is called, and where its model `gated` writes."""
+    """One of the two: its process, where it is called, and where its model `gated` writes."""
 
     is_triton: bool
+    process: int
     grpc: str
     http: str
     folder: Path
@@ -70,15 +71,15 @@ def real_triton(names: Iterable[str] = MODELS) -> Iterator[Server]:
         folder = Path(name)
         write_repository(folder / "models", names)
         with triton_server(folder / "models", folder, {FOLDER: name}) as server:
-            yield Server(True, server.grpc, server.http, folder)
+            yield Server(True, server.process.pid, server.grpc, server.http, folder)
 
 
 @contextlib.contextmanager
-def workers() -> Iterator[Server]:
-    """Workers with all models."""
+def workers(names: Iterable[str] = MODELS) -> Iterator[Server]:
+    """Workers with these models."""
     with tempfile.TemporaryDirectory() as name:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.triton.worker_process"],
+            [sys.executable, "-m", "tests.triton.worker_process", *names],
             cwd=ROOT,
             env={**os.environ, FOLDER: name},
             stdin=subprocess.PIPE,
@@ -89,7 +90,8 @@ def workers() -> Iterator[Server]:
             assert process.stdin is not None
             assert process.stdout is not None
             grpc, http = process.stdout.readline().split()
-            yield Server(False, grpc.removeprefix("grpc://"), http.removeprefix("http://"), Path(name))
+            targets = grpc.removeprefix("grpc://"), http.removeprefix("http://")
+            yield Server(False, process.pid, *targets, Path(name))
             process.stdin.close()
             assert process.wait(60) == 0
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers that serve the models of `model_behaviour` over gRPC and HTTP, in a process of their own until it is told
-to end: `python -m tests.triton.worker_process`.
+"""Workers that serve the models of `model_behaviour` over gRPC and HTTP, in a process of their own until it is told to
+end: `python -m tests.triton.worker_process [MODEL...]`.
 """
 
 import sys
@@ -53,7 +53,8 @@ def _spec(tensor: Tensor) -> rm.TensorSpec:
 def main() -> None:
     endpoints = ["grpc://127.0.0.1:0", "http://127.0.0.1:0"]
     workers = []
-    for name, model in MODELS.items():
+    for name in sys.argv[1:] or MODELS:
+        model = MODELS[name]
         served = Served if model.stream is None else ServedStream
         config = rm.WorkerConfig(max_batch_size=16, max_queue=model.max_queue, allow_client_shared_memory=True)
         worker = rm.ModelWorker(served(name, model), config)

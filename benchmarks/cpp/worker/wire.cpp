@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One call at a time by the wire: over gRPC, and as a client of the same machine makes it, beside one that was told of
-// the shared memory at once. The model's answer is its input.
+// One call at a time by the wire: over gRPC, and as a client of the same machine makes it that was told of a port, beside
+// one that was told of the shared memory at once. The model's answer is its input.
 
 #include <unistd.h>
 
@@ -41,7 +41,7 @@ const bool registered = [] {
       time_calls(state, wire_endpoint(), Transport::grpc, Transport::grpc, bytes);
     });
     add_arm("wire/found/" + size, [=](benchmark::State& state) {
-      time_calls(state, wire_endpoint(), std::nullopt, Transport::shared_memory, bytes);
+      time_calls(state, "grpc://127.0.0.1:0", std::nullopt, Transport::shared_memory, bytes);
     });
     add_arm("wire/unix/" + size, [=](benchmark::State& state) {
       time_calls(state, "unix:", std::nullopt, Transport::shared_memory, bytes);
