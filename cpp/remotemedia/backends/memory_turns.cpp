@@ -36,6 +36,7 @@ std::uint64_t MemoryTurns::begin_turn() {
 bool MemoryTurns::others_give_back(std::uint64_t& seen) {
   MutexLock lock(mutex_);
   if (given_back_ == seen && taken_ == 0) return false;
+  refused_ = true;
   while (given_back_ == seen) changed_.wait(mutex_);
   seen = given_back_;
   return true;
@@ -45,6 +46,7 @@ void MemoryTurns::end_turn(bool took) noexcept {
   MutexLock lock(mutex_);
   if (took) ++taken_;
   waiting_.pop_front();
+  refused_ = false;
   changed_.notify_all();
 }
 

@@ -21,11 +21,11 @@ class MemoryTurns {
   /// Errors:  what `take` throws; its OutOfMemory when nobody has any that could be given back.
   void take_when_there_is_room(const std::function<void()>& take);
 
-  /// Takes nothing, and says so, while others wait.
+  /// Takes nothing, and says so, while somebody waits for memory to be given back.
   template <class Try>
   bool try_take(Try try_to_take) {
     MutexLock lock(mutex_);
-    if (!waiting_.empty() || !try_to_take()) return false;
+    if (refused_ || !try_to_take()) return false;
     ++taken_;
     return true;
   }
@@ -44,6 +44,7 @@ class MemoryTurns {
   Mutex mutex_;
   CondVar changed_;
   std::deque<std::uint64_t> waiting_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  bool refused_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  ///< Who is in front, since there was no room.
   std::uint64_t tickets_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;
   std::uint64_t taken_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;       ///< Not given back yet.
   std::uint64_t given_back_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;  ///< Since the beginning.
