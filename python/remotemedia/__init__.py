@@ -54,6 +54,7 @@ from remotemedia.pipeline import Pipeline
 from remotemedia.worker.inference_model import InferenceContext, InferenceModel, ModelSignature, RequestInfo, TensorSpec
 from remotemedia.worker.model_worker import ModelWorker, WorkerInfo
 from remotemedia.worker.model_worker_client import ModelWorkerClient
+from remotemedia.worker.remote_models import RemoteModel, RemoteModelHandle, RemoteModels
 from remotemedia.worker.tls_config import TlsConfig
 from remotemedia.worker.worker_config import WorkerConfig
 
@@ -93,6 +94,9 @@ __all__ = [
     "RegistryMetrics",
     "Rejected",
     "RemoteMediaError",
+    "RemoteModel",
+    "RemoteModelHandle",
+    "RemoteModels",
     "RequestInfo",
     "RuntimeData",
     "Scope",

@@ -23,5 +23,6 @@ void bind_inference_context(nanobind::module_& m);
 void bind_worker_info(nanobind::module_& m);
 void bind_model_worker(nanobind::module_& m);
 void bind_model_worker_client(nanobind::module_& m);
+void bind_remote_models(nanobind::module_& m);
 
 }  // namespace remotemedia::python

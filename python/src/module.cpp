@@ -24,4 +24,5 @@ NB_MODULE(_core, m) {
   remotemedia::python::bind_worker_info(m);
   remotemedia::python::bind_model_worker(m);
   remotemedia::python::bind_model_worker_client(m);
+  remotemedia::python::bind_remote_models(m);
 }

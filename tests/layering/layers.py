@@ -19,8 +19,8 @@ ROOMS: dict[str, set[str]] = {
     "worker": {"base", "platform", "memory", "tensor", "registry"},
     "backends": {"base", "platform", "memory", "tensor", "registry", "worker"},
     "channel": {"base", "platform", "memory", "tensor", "worker"},
-    "oip": {"base", "platform", "tensor", "worker"},
-    "grpc": {"base", "platform", "memory", "tensor", "worker", "oip"},
+    "oip": {"base", "platform", "tensor", "registry", "worker"},
+    "grpc": {"base", "platform", "memory", "tensor", "registry", "worker", "oip"},
     "http": {"base", "platform", "tensor", "worker", "oip"},
     "transports": {"base", "platform", "worker", "channel", "grpc", "http"},
 }

@@ -60,7 +60,7 @@ struct ModelRepository::Shared {
   std::set<std::string> model_ids REMOTEMEDIA_GUARDED_BY(mutex);
 };
 
-class ModelRepository::Model final : public InferenceModel {
+class ModelRepository::Model final : public InferenceModel, public std::enable_shared_from_this<Model> {
  public:
   Model(std::shared_ptr<Shared> shared, Backend backend, ModelFile file)
       : shared_(std::move(shared)), backend_(std::move(backend)), file_(std::move(file)), key_(file_.model_id) {
@@ -82,27 +82,38 @@ class ModelRepository::Model final : public InferenceModel {
     return outputs;
   }
 
-  void leave_memory() override {
-    leaves_ = true;
-    leave();
+  ModelResidence residence() const override {
+    ModelResidence residence{ModelState::absent, std::nullopt};
+    if (const auto time = Duration{load_time_}; time > Duration{0}) residence.load_time = time;
+    for (const ModelInfo& info : shared_->registry.list_models()) {
+      if (info.key == key_.text()) residence.state = info.state;
+    }
+    return residence;
   }
 
-  void return_to_memory() override {
+  std::shared_ptr<void> stay_in_memory(const ReportProgress& report) override {
+    auto stay = std::make_shared<Stay>(shared_from_this());
+    stay->handle = Use(*this, report).keep();
     leaves_ = false;
-    const Use loaded(*this);
+    return stay;
+  }
+
+  std::optional<std::size_t> leave_memory() override {
+    leaves_ = true;
+    return leave() ? std::optional(memory_bytes_) : std::nullopt;
   }
 
  private:
   /// The model in memory, for one call.
   class Use {
    public:
-    explicit Use(Model& model) : turns_(model.shared_->turns) {
+    explicit Use(Model& model, const ReportProgress& report = {}) : turns_(model.shared_->turns) {
       const auto held = [&] {
         auto found = model.shared_->registry.get<BackendModel>(model.key_);
         if (found) handle_ = *std::move(found);
         return static_cast<bool>(handle_);
       };
-      if (!turns_.try_take(held)) turns_.take_when_there_is_room([&] { handle_ = model.loaded(); });
+      if (!turns_.try_take(held)) turns_.take_when_there_is_room([&] { handle_ = model.loaded(report); });
     }
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
@@ -113,30 +124,52 @@ class ModelRepository::Model final : public InferenceModel {
 
     BackendModel* operator->() const { return &*handle_; }
 
+    /// For longer than a call: nobody waits for this to be given back.
+    ModelHandle<BackendModel> keep() noexcept { return std::move(handle_); }
+
    private:
     MemoryTurns& turns_;
     ModelHandle<BackendModel> handle_;
   };
 
-  /// Stays while a call has it.
-  void leave() { shared_->registry.evict(key_.text()); }
+  struct Stay {
+    explicit Stay(std::shared_ptr<Model> of) : model(std::move(of)) {}
+    Stay(const Stay&) = delete;
+    Stay& operator=(const Stay&) = delete;
+    ~Stay() {
+      handle.release();
+      if (model->leaves_) model->leave();
+    }
 
-  ModelHandle<BackendModel> loaded() {
-    const LoadOptions options{.memory_bytes = memory_bytes_ > 0 ? memory_bytes_ : size_of(file_.path),
-                              .device = file_.device};
+    const std::shared_ptr<Model> model;
+    ModelHandle<BackendModel> handle;
+  };
+
+  /// Stays while somebody has it.
+  bool leave() { return shared_->registry.evict(key_.text()); }
+
+  ModelHandle<BackendModel> loaded(const ReportProgress& report) {
+    LoadOptions options{.memory_bytes = memory_bytes_ > 0 ? memory_bytes_ : size_of(file_.path),
+                        .device = file_.device};
+    if (report) options.progress = [report](const LoadProgress& said) { report(said.fraction, said.message); };
     return shared_->registry.get_or_load<BackendModel>(
-        key_, [this] { return loaded_anew(); }, options);
+        key_, [this](const ReportProgress& told) { return loaded_anew(told); }, options);
   }
 
-  std::shared_ptr<BackendModel> loaded_anew() const {
+  std::shared_ptr<BackendModel> loaded_anew(const ReportProgress& report) {
+    leaves_ = false;
     const auto begin = std::chrono::steady_clock::now();
-    std::shared_ptr<BackendModel> model = backend_.load(file_);
+    ModelFile file = file_;
+    if (!file.progress) file.progress = report;
+    std::shared_ptr<BackendModel> model = backend_.load(file);
     if (signature_.declares_tensors() && model->signature() != signature_) {
       throw Error(ErrorCode::load_failed,
                   "the model file '" + file_.path + "' has other inputs or outputs than it had: serve it anew");
     }
     model->warm_up();
-    say_loaded(*model, backend_, std::chrono::steady_clock::now() - begin);
+    const auto time = std::chrono::steady_clock::now() - begin;
+    load_time_ = std::chrono::duration_cast<Duration>(time).count();
+    say_loaded(*model, backend_, time);
     return heard_leaving(std::move(model));
   }
 
@@ -147,7 +180,8 @@ class ModelRepository::Model final : public InferenceModel {
   std::string device_;
   ModelSignature signature_;
   std::size_t memory_bytes_ = 0;
-  std::atomic<bool> leaves_{false};  ///< As soon as no call has it.
+  std::atomic<bool> leaves_{false};          ///< As soon as nobody has it.
+  std::atomic<Duration::rep> load_time_{0};  ///< Of the last load.
 };
 
 ModelRepository::ModelRepository(const RegistryConfig& config) : shared_(std::make_shared<Shared>(config)) {}

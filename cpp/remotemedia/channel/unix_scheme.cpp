@@ -39,6 +39,11 @@ std::shared_ptr<WorkerConnection> connect(const std::string& endpoint, std::span
   return {connection, [session = std::move(session)](WorkerConnection*) { session->close(); }};
 }
 
+std::shared_ptr<ModelsConnection> connect_models(const std::string& endpoint, const ConnectOptions& /*options*/) {
+  throw Error(ErrorCode::invalid_argument,
+              "'" + endpoint + "' has one model: models are listed, held and evicted at endpoints of gRPC");
+}
+
 std::string default_endpoint() {
   std::array<std::byte, 8> random{};
   platform::random_bytes(random);
@@ -48,7 +53,8 @@ std::string default_endpoint() {
 }  // namespace
 
 const EndpointScheme& unix_scheme() noexcept {
-  static constexpr EndpointScheme kUnix{kScheme, Transport::shared_memory, &listen, &connect, &default_endpoint};
+  static constexpr EndpointScheme kUnix{kScheme,  Transport::shared_memory, &listen,
+                                        &connect, &default_endpoint,        &connect_models};
   return kUnix;
 }
 

@@ -4,12 +4,17 @@
 
 #include <grpcpp/create_channel.h>
 
+#include <chrono>
+
 #include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/credentials.h"
 #include "remotemedia/memory/fork_generation.h"
 
 namespace remotemedia::detail {
 namespace {
+
+/// How long nobody asks whether a call is still wanted.
+constexpr std::chrono::milliseconds kAskTime{50};
 
 grpc::ChannelArguments channel_arguments() {
   grpc::ChannelArguments arguments;
@@ -45,7 +50,8 @@ std::unique_ptr<grpc::GenericClientAsyncReaderWriter> ClientChannel::stream(grpc
 }
 
 grpc::Status ClientChannel::ask(grpc::ClientContext& context, const std::string& method,
-                                const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
+                                const grpc::ByteBuffer& request, grpc::ByteBuffer& response,
+                                const std::function<bool()>& given_up) {
   grpc::CompletionQueue queue;
   grpc::Status status;
   const auto call = stub_->PrepareUnaryCall(&context, method, request, &queue);
@@ -53,6 +59,13 @@ grpc::Status ClientChannel::ask(grpc::ClientContext& context, const std::string&
   call->Finish(&response, &status, this);
   void* tag = nullptr;
   bool ok = false;
+  while (given_up) {
+    const auto look_again = std::chrono::system_clock::now() + kAskTime;
+    if (queue.AsyncNext(&tag, &ok, look_again) != grpc::CompletionQueue::TIMEOUT) return status;
+    if (!given_up()) continue;
+    context.TryCancel();
+    break;
+  }
   queue.Next(&tag, &ok);
   return status;
 }

@@ -9,6 +9,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,9 +36,10 @@ class ClientChannel {
                                                                 const grpc::ByteBuffer& request);
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream(grpc::ClientContext& context, const std::string& method);
 
-  /// Waits for the answer, until the deadline of `context`.
+  /// Waits for the answer, until the deadline of `context`. given_up: asked now and then, unless it is empty: true, and
+  /// the call is cancelled.
   grpc::Status ask(grpc::ClientContext& context, const std::string& method, const grpc::ByteBuffer& request,
-                   grpc::ByteBuffer& response);
+                   grpc::ByteBuffer& response, const std::function<bool()>& given_up = {});
 
  private:
   const std::uint64_t made_in_;

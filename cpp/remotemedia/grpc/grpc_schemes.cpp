@@ -15,6 +15,7 @@
 #include "remotemedia/base/log.h"
 #include "remotemedia/grpc/grpc_connection.h"
 #include "remotemedia/grpc/grpc_server.h"
+#include "remotemedia/grpc/models_client.h"
 #include "remotemedia/memory/fork_generation.h"
 #include "remotemedia/oip/servers_by_address.h"
 #include "remotemedia/platform/monotonic_clock.h"
@@ -146,14 +147,19 @@ std::shared_ptr<WorkerConnection> connect(const std::string& endpoint, std::span
   return {connection, [made = std::move(made)](WorkerConnection*) { made->close(); }};
 }
 
+std::shared_ptr<ModelsConnection> connect_models(const std::string& endpoint, const ConnectOptions& options) {
+  check_not_forked(endpoint);
+  return ModelsClient::connect(endpoint, target_of(endpoint), options);
+}
+
 std::string default_endpoint() { return std::string(kScheme) + "127.0.0.1:0"; }
 
 }  // namespace
 
 std::span<const EndpointScheme> grpc_schemes() noexcept {
   static constexpr std::array<EndpointScheme, 2> kSchemes{
-      EndpointScheme{kScheme, Transport::grpc, &listen, &connect, &default_endpoint},
-      EndpointScheme{kUnixScheme, Transport::grpc, &listen, &connect, &default_endpoint}};
+      EndpointScheme{kScheme, Transport::grpc, &listen, &connect, &default_endpoint, &connect_models},
+      EndpointScheme{kUnixScheme, Transport::grpc, &listen, &connect, &default_endpoint, &connect_models}};
   return kSchemes;
 }
 

@@ -104,7 +104,9 @@ void GrpcServer::add(const ServedWorker& worker, const std::string& shared_memor
 
 void GrpcServer::remove(const std::string& model_id) {
   clients_.end(model_id);
+  leases_.end(model_id);
   models_.remove(model_id);
+  leases_.end(model_id);  // of those who had found it before
 }
 
 GrpcServer::~GrpcServer() {

@@ -18,6 +18,8 @@
 #include "remotemedia/grpc/health_service.h"
 #include "remotemedia/grpc/infer_message.h"
 #include "remotemedia/grpc/inference_service.h"
+#include "remotemedia/grpc/model_messages.h"
+#include "remotemedia/grpc/model_service.h"
 #include "remotemedia/grpc/raw_service.h"
 #include "remotemedia/grpc/server_queue.h"
 #include "remotemedia/grpc/worker_messages.h"
@@ -58,18 +60,22 @@ class GrpcServer {
  private:
   explicit GrpcServer(const WireAccess& access) : access_(access) {}
   bool listen(const std::string& address);
-  std::array<RawService*, 3> services() noexcept { return {&inference_service_, &worker_service_, &health_service_}; }
+  std::array<RawService*, 4> services() noexcept {
+    return {&inference_service_, &worker_service_, &model_service_, &health_service_};
+  }
 
   const WireAccess access_;
   ServedModels models_;
-  ModelLoads loads_{models_};
   Callers callers_;
   ClientRegions regions_{access_.allow_client_shared_memory};
   AttachService clients_{models_, callers_};
+  ModelService leases_{models_, loads_};
+  ModelLoads loads_{models_};  // ends first: those who wait are the service's
   Health health_{models_};
   const WireAccess everybody_;
   RawService inference_service_{kInferenceService, inference_methods({models_, loads_, callers_, regions_}), access_};
   RawService worker_service_{kWorkerService, clients_.methods(), access_};
+  RawService model_service_{kModelService, leases_.methods(), access_};
   RawService health_service_{kHealthService, health_.methods(), everybody_};
   int port_ = 0;
   std::optional<platform::ClaimedAddress> path_;

@@ -49,7 +49,7 @@ class LoadHandler final : public CallHandler {
       if (!request.parameters().empty()) {
         throw Error(ErrorCode::invalid_argument, "a model is loaded as its worker was told, without parameters");
       }
-      loads_.begin(request.model_name(), [this](const std::exception_ptr& error) { done(error); });
+      loads_.begin(request.model_name(), {.done = [this](const auto& error, const auto& /*lease*/) { done(error); }});
     } catch (const std::exception&) {
       fail(call_, std::current_exception());
     }

@@ -16,6 +16,16 @@ namespace {
   throw Error(ErrorCode::protocol_error, std::string("the worker is refused: ").append(what));
 }
 
+WorkerState state_of(const std::string& name) {
+  for (const WorkerState state :
+       {WorkerState::starting, WorkerState::ready, WorkerState::busy, WorkerState::stopping, WorkerState::terminated}) {
+    if (to_string(state) == name) return state;
+  }
+  refuse("no state is called " + name.substr(0, 40));
+}
+
+}  // namespace
+
 void describe(const TensorSpec& spec, v1::TensorSpec& message) {
   message.set_name(spec.name);
   message.set_dtype(std::string(to_string(spec.dtype)));
@@ -28,16 +38,6 @@ TensorSpec spec_of(const v1::TensorSpec& message) {
   return {message.name(), *dtype,
           Dims(std::span(message.shape().data(), static_cast<std::size_t>(message.shape_size())))};
 }
-
-WorkerState state_of(const std::string& name) {
-  for (const WorkerState state :
-       {WorkerState::starting, WorkerState::ready, WorkerState::busy, WorkerState::stopping, WorkerState::terminated}) {
-    if (to_string(state) == name) return state;
-  }
-  refuse("no state is called " + name.substr(0, 40));
-}
-
-}  // namespace
 
 void describe(const ServedWorker& model, const AttachmentToken& token, v1::Attached& attached) {
   const WorkerCore& core = model.core;

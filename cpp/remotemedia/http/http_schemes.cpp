@@ -62,12 +62,17 @@ std::shared_ptr<WorkerConnection> connect(const std::string& endpoint, std::span
   refuse_endpoint(endpoint, "is for clients of HTTP: this one takes the worker's unix: or grpc: endpoint");
 }
 
+std::shared_ptr<ModelsConnection> connect_models(const std::string& endpoint, const ConnectOptions& /*options*/) {
+  refuse_endpoint(endpoint, "is for clients of HTTP: models are listed, held and evicted at endpoints of gRPC");
+}
+
 std::string default_endpoint() { return std::string(kScheme) + "127.0.0.1:0"; }
 
 }  // namespace
 
 const EndpointScheme& http_scheme() noexcept {
-  static constexpr EndpointScheme kHttp{kScheme, Transport::grpc, &listen, &connect, &default_endpoint};
+  static constexpr EndpointScheme kHttp{kScheme,  Transport::grpc,   &listen,
+                                        &connect, &default_endpoint, &connect_models};
   return kHttp;
 }
 

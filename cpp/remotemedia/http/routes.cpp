@@ -142,9 +142,9 @@ void about_loads(ServedModels& models, ModelLoads& loads, const HttpRequest& req
     if (parameters != nullptr && !parameters->empty()) {
       throw Error(ErrorCode::invalid_argument, "a model is loaded as its worker was told, without parameters");
     }
-    loads.begin(parts[3], [respond](const std::exception_ptr& error) {
-      respond([error] { return error != nullptr ? error_response(error) : done(); });
-    });
+    loads.begin(parts[3], {.done = [respond](const std::exception_ptr& error, const auto& /*lease*/) {
+                  respond([error] { return error != nullptr ? error_response(error) : done(); });
+                }});
   }
 }
 

@@ -2,53 +2,103 @@
 
 #include "remotemedia/oip/model_loads.h"
 
+#include <utility>
+#include <vector>
+
 #include "remotemedia/base/error.h"
 
 namespace remotemedia::detail {
 namespace {
 
-constexpr std::size_t kMostWaiting = 64;
+constexpr std::size_t kMostWaiting = 2048;
 
 }  // namespace
 
 ModelLoads::~ModelLoads() {
-  std::thread thread;
+  std::vector<std::thread> threads;
   {
     MutexLock lock(mutex_);
-    ending_ = true;
-    changed_.notify_all();
-    thread.swap(thread_);
+    for (auto& [model, line] : lines_) threads.push_back(std::move(line.thread));
   }
-  if (thread.joinable()) thread.join();
+  for (std::thread& thread : threads) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
-void ModelLoads::begin(const std::string& model, Done done) {
+ModelLoads::Ticket ModelLoads::begin(const std::string& model, Waiter waiter) {
+  static_cast<void>(models_.known(model));
   MutexLock lock(mutex_);
-  if (waiting_.size() >= kMostWaiting) {
-    throw Error(ErrorCode::rejected, std::to_string(kMostWaiting) + " loads wait already");
+  if (waiting_ >= kMostWaiting) {
+    throw Error(ErrorCode::rejected, std::to_string(kMostWaiting) + " calls wait for loads already");
   }
-  waiting_.emplace_back(model, std::move(done));
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-  changed_.notify_all();
+  Line& line = lines_[model];
+  if (!line.runs) {
+    if (line.thread.joinable()) line.thread.join();  // it has nothing more to do
+    line.thread = std::thread([this, model, &line] { run(model, line); });
+    line.runs = true;
+  }
+  if (line.last && waiter.progress) waiter.progress(*line.last);
+  line.waiters.emplace(++last_ticket_, Waiting{std::move(waiter), nullptr});
+  ++waiting_;
+  return last_ticket_;
 }
 
-void ModelLoads::run() {
-  for (;;) {
-    std::pair<std::string, Done> next;
-    {
-      MutexLock lock(mutex_);
-      while (waiting_.empty() && !ending_) changed_.wait(mutex_);
-      if (waiting_.empty()) return;
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
+void ModelLoads::leave(const std::string& model, Ticket ticket) noexcept {
+  Waiters::node_type gone;
+  MutexLock lock(mutex_);
+  const auto line = lines_.find(model);
+  if (line == lines_.end()) return;
+  gone = line->second.waiters.extract(ticket);
+  if (!gone.empty()) --waiting_;
+}
+
+void ModelLoads::run(const std::string& model, Line& line) {
+  while (goes_on(line)) load(model, line);
+}
+
+bool ModelLoads::goes_on(Line& line) {
+  MutexLock lock(mutex_);
+  line.runs = !line.waiters.empty();
+  return line.runs;
+}
+
+void ModelLoads::load(const std::string& model, Line& line) {
+  Waiters waiters;
+  std::exception_ptr error;
+  try {
+    const ServedModels::Use use = models_.known(model);
+    const std::shared_ptr<void> loaded = use->core.memory().load(
+        [&](std::optional<double> fraction, std::string_view message) { report(model, line, fraction, message); });
+    waiters = take_waiters(line);
+    for (auto& [ticket, each] : waiters) {
+      if (each.waiter.taken) each.lease = use->core.memory().lease(loaded, each.waiter.taken);
     }
-    std::exception_ptr error;
-    try {
-      models_.load(next.first);
-    } catch (...) {
-      error = std::current_exception();
-    }
-    next.second(error);
+    models_.set_loaded(model);
+  } catch (...) {
+    error = std::current_exception();
+    waiters.merge(take_waiters(line));
+  }
+  for (auto& [ticket, each] : waiters) {
+    if (error != nullptr) each.lease.reset();
+    each.waiter.done(error, std::move(each.lease));
+  }
+}
+
+ModelLoads::Waiters ModelLoads::take_waiters(Line& line) {
+  Waiters waiters;
+  MutexLock lock(mutex_);
+  waiters.swap(line.waiters);
+  waiting_ -= waiters.size();
+  line.last.reset();
+  return waiters;
+}
+
+void ModelLoads::report(const std::string& model, Line& line, std::optional<double> fraction,
+                        std::string_view message) {
+  MutexLock lock(mutex_);
+  line.last = LoadProgress{model, fraction, std::string(message)};
+  for (const auto& [ticket, each] : line.waiters) {
+    if (each.waiter.progress) each.waiter.progress(*line.last);
   }
 }
 

@@ -86,14 +86,7 @@ bool ServedModels::is_unloaded(const std::string& name) const {
 }
 
 void ServedModels::unload(const std::string& name) {
-  const Use model = known(name);
-  set_unloaded(name, true);
-  model->core.unload_model();
-}
-
-void ServedModels::load(const std::string& name) {
-  known(name)->core.load_model();
-  set_unloaded(name, false);
+  known(name)->core.memory().leave(false, [&] { set_unloaded(name, true); });
 }
 
 std::vector<ServedModels::Use> ServedModels::all() const {

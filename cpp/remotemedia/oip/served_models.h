@@ -47,11 +47,16 @@ class REMOTEMEDIA_API ServedModels {
 
   std::vector<Use> all() const;
 
-  /// From now on it is there, but takes no calls, until load() has brought it back to memory.
+  /// Also one that is unloaded.
   ///
-  /// Errors:  model_not_found; of load() what the model throws, and it stays unloaded.
+  /// Errors:  model_not_found.
+  Use known(const std::string& name) const;
+
+  /// From now on it is there, but takes no calls, until it is said to be loaded. Also leaves memory, if it can.
+  ///
+  /// Errors:  model_not_found; rejected where leases hold it.
   void unload(const std::string& name);
-  void load(const std::string& name);
+  void set_loaded(const std::string& name) { set_unloaded(name, false); }
   bool is_unloaded(const std::string& name) const;
 
   /// Whether one is there, takes calls, and its model says that it is well; and whether that is so of all that are not
@@ -66,7 +71,6 @@ class REMOTEMEDIA_API ServedModels {
     std::shared_ptr<bool> in_use;  ///< Guarded by mutex_. False once the last Use is gone, and the ServedWorker too.
   };
 
-  Use known(const std::string& name) const;
   void set_unloaded(const std::string& name, bool unloaded);
 
   mutable Mutex mutex_;

@@ -38,11 +38,15 @@ const EndpointScheme& loaded() {
 template <class Plugin>
 EndpointScheme plugin_scheme(std::string_view scheme) {
   return {
-      scheme, Transport::grpc,
+      scheme,
+      Transport::grpc,
       [](const ServedWorker& worker, const std::string& endpoint) { return loaded<Plugin>().listen(worker, endpoint); },
       [](const std::string& endpoint, std::span<const std::byte, 16> client_id, const ConnectOptions& options,
          TimePoint deadline) { return loaded<Plugin>().connect(endpoint, client_id, options, deadline); },
-      [] { return loaded<Plugin>().default_endpoint(); }};
+      [] { return loaded<Plugin>().default_endpoint(); },
+      [](const std::string& endpoint, const ConnectOptions& options) {
+        return loaded<Plugin>().connect_models(endpoint, options);
+      }};
 }
 
 }  // namespace

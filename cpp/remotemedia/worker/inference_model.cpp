@@ -25,6 +25,8 @@ std::unique_ptr<AnswerStream> InferenceModel::infer_stream(const TensorMap& inpu
   return std::make_unique<OneAnswer>(infer(inputs, context));
 }
 
+std::shared_ptr<void> InferenceModel::stay_in_memory(const ReportProgress& /*report*/) { return nullptr; }
+
 std::any InferenceModel::open_session(const std::string& /*session_id*/) { return {}; }
 void InferenceModel::close_session(const std::string& /*session_id*/, const std::any& /*state*/) {}
 

@@ -19,7 +19,10 @@
 #include <optional>
 #include <string>
 
+#include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
+#include "remotemedia/registry/load_options.h"
+#include "remotemedia/registry/model_state.h"
 #include "remotemedia/worker/inference_context.h"
 #include "remotemedia/worker/model_signature.h"
 #include "remotemedia/worker/tensor_map.h"
@@ -38,6 +41,12 @@ class REMOTEMEDIA_API AnswerStream {
 
   /// The next one, or none at the end.
   virtual std::optional<TensorMap> next() = 0;
+};
+
+/// Where a model stands.
+struct ModelResidence {
+  ModelState state = ModelState::ready;
+  std::optional<Duration> load_time;  ///< Of its last load; none where nobody has measured it.
 };
 
 /// Threads:  a worker calls everything here, but for what is const, from its own threads: from one with the default
@@ -88,12 +97,16 @@ class REMOTEMEDIA_API InferenceModel {
   /// Asked between batches.
   virtual bool is_healthy() { return true; }
 
-  /// Of a model that can leave memory and come back by itself: leaves it, once no call has it, and comes back now, with
-  /// what that throws. Any other one stays.
+  /// Of a model that can leave memory and come back by itself, with the next call at the latest. Any other one stays.
   ///
   /// Threads:  any, also while it runs.
-  virtual void leave_memory() {}
-  virtual void return_to_memory() {}
+  virtual ModelResidence residence() const { return {}; }
+
+  /// Comes back now, unless it is there, with what that throws, and stays as long as somebody has what is given.
+  virtual std::shared_ptr<void> stay_in_memory(const ReportProgress& report);
+
+  /// Leaves it, once no call has it and nobody wants it to stay: the bytes, if that is now.
+  virtual std::optional<std::size_t> leave_memory() { return std::nullopt; }
 
   /// Once, after everything else.
   virtual void close() {}

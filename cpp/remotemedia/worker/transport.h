@@ -51,6 +51,8 @@ struct ConnectOptions {
 
 namespace detail {
 
+class ModelsConnection;
+
 /// What a listener serves.
 ///
 /// Lifetime:  `core` outlives the listener.
@@ -171,6 +173,11 @@ struct EndpointScheme {
 
   /// Where a worker listens that was not told.
   std::string (*default_endpoint)();
+
+  /// For RemoteModels.
+  ///
+  /// Errors:  as connect; invalid_argument where this way has nothing of the kind.
+  std::shared_ptr<ModelsConnection> (*connect_models)(const std::string& endpoint, const ConnectOptions& options);
 };
 
 /// Those of this build; the first is the default. Defined in the room `transports`, which sees them all.

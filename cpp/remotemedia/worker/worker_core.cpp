@@ -33,6 +33,7 @@ WorkerConfig checked_config(const WorkerConfig& config) {
 
 WorkerCore::WorkerCore(std::shared_ptr<InferenceModel> model, const WorkerConfig& config, std::string worker_id)
     : model_(std::move(model)),
+      memory_(model_),
       config_(checked_config(config)),
       worker_id_(std::move(worker_id)),
       model_id_(model_->model_id()),

@@ -32,6 +32,7 @@
 #include "remotemedia/base/export.h"
 #include "remotemedia/base/mutex.h"
 #include "remotemedia/worker/inference_model.h"
+#include "remotemedia/worker/model_memory.h"
 #include "remotemedia/worker/request.h"
 #include "remotemedia/worker/request_queue.h"
 #include "remotemedia/worker/session_table.h"
@@ -93,9 +94,7 @@ class REMOTEMEDIA_API WorkerCore {
   void stop();
 
   WorkerInfo status() const;
-  /// As InferenceModel's.
-  void unload_model() { model_->leave_memory(); }
-  void load_model() { model_->return_to_memory(); }
+  ModelMemory& memory() noexcept { return memory_; }
 
   WorkerCounts counts() const;
   LatencyHistogram latencies() const;
@@ -194,6 +193,7 @@ class REMOTEMEDIA_API WorkerCore {
   void attend_at(TimePoint time) REMOTEMEDIA_REQUIRES(mutex_);
 
   const std::shared_ptr<InferenceModel> model_;
+  ModelMemory memory_;
   const WorkerConfig config_;
   const std::string worker_id_;
   const std::string model_id_;

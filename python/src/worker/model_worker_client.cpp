@@ -162,30 +162,12 @@ class PyStream {
   bool closed_ = false;
 };
 
-/// Whether the interpreter wants this thread to stop, and has raised why.
-bool given_up() {
-  const AnyThreadGil gil;
-  return gil && (is_left_over() || PyErr_CheckSignals() != 0);
-}
-
 /// In less time than another thread takes to get the GIL.
 bool is_quickly_copied(const TensorMap& inputs) {
   constexpr std::size_t kMostBytes = std::size_t{64} * 1024;
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : inputs) bytes += tensor.nbytes();
   return bytes <= kMostBytes;
-}
-
-/// What `call` gives without the GIL; what a signal handler raised meanwhile goes before errors.
-template <class Call>
-auto without_gil(const Call& call) {
-  try {
-    const NoGil others_go_on;
-    return call();
-  } catch (const Error&) {
-    if (PyErr_Occurred() != nullptr) throw nb::python_error();
-    throw;
-  }
 }
 
 std::unique_ptr<PyClient> connect(const std::string& endpoint, double timeout, unsigned max_retries,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// wait_in_slices: waiting that Ctrl-C ends.
+// Waiting that Ctrl-C ends.
 
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "../gil.h"
+#include "remotemedia/base/error.h"
 #include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::python {
@@ -38,6 +39,24 @@ void wait_in_slices(const WaitUntil& wait_until, const GiveUp& give_up) {
       give_up();
     }
     throw nanobind::python_error();
+  }
+}
+
+/// Whether the interpreter wants this thread to stop, and has raised why.
+inline bool given_up() {
+  const AnyThreadGil gil;
+  return gil && (is_left_over() || PyErr_CheckSignals() != 0);
+}
+
+/// What `call` gives without the GIL; what a signal handler raised meanwhile goes before errors.
+template <class Call>
+auto without_gil(const Call& call) {
+  try {
+    const NoGil others_go_on;
+    return call();
+  } catch (const Error&) {
+    if (PyErr_Occurred() != nullptr) throw nanobind::python_error();
+    throw;
   }
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/written_file.h"
@@ -157,6 +158,61 @@ TEST_F(ModelRepositoryTest, AFileWithOtherInputsIsRefused) {
   repository.registry().clear();
   rewrite(sums_, "2 3  1 1 1  1 0 0");
   EXPECT_THAT(thrown([&] { answer_of(*sums); }).what(), HasSubstr("other inputs or outputs"));
+}
+
+TEST_F(ModelRepositoryTest, AModelThatLeavesIsAbsentUntilItIsCalled) {
+  ModelRepository repository({.ttl = std::nullopt});
+  const auto sums = add(repository, sums_, "sums");
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(sums->residence().state, ModelState::ready);
+    EXPECT_EQ(sums->leave_memory(), kModelBytes);
+    EXPECT_EQ(sums->leave_memory(), std::nullopt);
+    repository.registry().clear();  // waits until it has left
+    EXPECT_EQ(sums->residence().state, ModelState::absent);
+    EXPECT_THAT(answer_of(*sums), ElementsAre(3, 1));
+    EXPECT_THAT(answer_of(*sums), ElementsAre(3, 1));
+  }
+  EXPECT_EQ(repository.registry().metrics().loads, 3U);
+  EXPECT_GT(sums->residence().load_time, Duration{0});
+}
+
+TEST_F(ModelRepositoryTest, WhatIsToStayLeavesWithTheLastWhoWantsIt) {
+  ModelRepository repository({.ttl = std::nullopt});
+  const auto sums = add(repository, sums_, "sums");
+  std::shared_ptr<void> first = sums->stay_in_memory({});
+  std::shared_ptr<void> second = sums->stay_in_memory({});
+  EXPECT_EQ(sums->leave_memory(), std::nullopt);
+  first.reset();
+  EXPECT_TRUE(repository.registry().contains("sums"));
+  second.reset();
+  EXPECT_FALSE(repository.registry().contains("sums"));
+}
+
+TEST_F(ModelRepositoryTest, WhoWantsAModelToStayHearsItsLoader) {
+  ModelRepository repository({.ttl = std::nullopt});
+  const auto sums = add(repository, sums_, "sums");
+  std::vector<std::optional<double>> fractions;
+  const ReportProgress report = [&](std::optional<double> fraction, std::string_view) {
+    fractions.push_back(fraction);
+  };
+  EXPECT_NE(sums->stay_in_memory(report), nullptr);
+  EXPECT_THAT(fractions, ElementsAre());
+  sums->leave_memory();
+  EXPECT_NE(sums->stay_in_memory(report), nullptr);
+  EXPECT_THAT(fractions, ElementsAre(0.25, 0.5, 0.75, 1.0));
+}
+
+TEST_F(ModelRepositoryTest, WhatIsToStayIsNotTakenByAnotherModel) {
+  ModelRepository repository(room_for(1));
+  const auto swaps = add(repository, swaps_, "swaps");
+  const auto sums = add(repository, sums_, "sums");
+  std::shared_ptr<void> stay = sums->stay_in_memory({});
+  for (int call = 0; call < 2; ++call) {
+    EXPECT_EQ(code_thrown([&] { answer_of(*swaps); }), ErrorCode::out_of_memory);
+    EXPECT_THAT(answer_of(*sums), ElementsAre(3, 1));
+  }
+  stay.reset();
+  EXPECT_THAT(answer_of(*swaps), ElementsAre(2, 2));
 }
 
 TEST_F(ModelRepositoryTest, WhatItGivesMayOutliveIt) {

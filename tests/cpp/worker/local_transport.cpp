@@ -241,7 +241,7 @@ namespace detail {
 
 std::span<const EndpointScheme> endpoint_schemes() noexcept {
   static const std::array<EndpointScheme, 1> schemes{
-      {{"local:", Transport::shared_memory, &testing::listen, &testing::connect, &testing::default_endpoint}}};
+      {{"local:", Transport::shared_memory, &testing::listen, &testing::connect, &testing::default_endpoint, nullptr}}};
   return schemes;
 }
 

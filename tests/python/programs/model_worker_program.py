@@ -13,6 +13,7 @@ from typing import Any
 BUILD = Path(__file__).parents[3] / "build/release"
 PROGRAM = BUILD / "bin/remotemedia-model-worker"
 LINEAR_PLUGIN = BUILD / "tests/cpp/backends/libremotemedia_linear_plugin.so"
+SLOW_PLUGIN = BUILD / "tests/cpp/backends/libremotemedia_slow_plugin.so"
 
 
 class ModelWorkerProgram:
