@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from remotemedia import _core
-from remotemedia.commands import bench, infer, serve, status
+from remotemedia.commands import bench, infer, models, serve, status
 from remotemedia.commands.command_error import CommandError, ExitCode, named
 
 
@@ -39,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"remotemedia {_core.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (serve, infer, status, bench):
+    for command in (serve, infer, status, models, bench):
         command.add_to(commands)
     arguments, rest = parser.parse_known_args(words)
     chosen: argparse.ArgumentParser = arguments.parser

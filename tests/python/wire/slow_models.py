@@ -8,7 +8,6 @@ from typing import TypeVar
 import remotemedia as rm
 from tests.python.programs.model_worker_program import SLOW_PLUGIN, ModelWorkerProgram
 
-
 Self = TypeVar("Self", bound="SlowModels")
 
 

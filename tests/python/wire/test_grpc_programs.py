@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """remotemedia-model-worker at endpoints of the wire."""
 
+import json
 import signal
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import tritonclient.grpc as triton
 import urllib3
 
+import remotemedia as rm
 from tests.python.commands.command import MODELS, Command, run
 from tests.python.programs.model_worker_program import LINEAR_PLUGIN, ModelWorkerProgram
 
@@ -105,3 +107,22 @@ def test_the_program_serves_several_models_over_http(tmp_path: Path) -> None:
         said = urllib3.request("POST", f"{endpoint}/v2/models/{model}/infer", json=given).json()
         assert said["outputs"][0]["data"] == answered
     assert program.end()[0] == 0
+
+
+def test_the_models_of_an_endpoint_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "sums.linear").write_text("2 2  1 1  1 0")
+    program = ModelWorkerProgram(
+        *("--model-path", tmp_path / "sums.linear", "--backend", LINEAR_PLUGIN, "--endpoint", "grpc://127.0.0.1:0")
+    )
+    with rm.RemoteModels.connect(program.endpoint).get_or_load("sums"):
+        code, out, _ = run("models", program.endpoint, folder=tmp_path)
+        head, line = out.splitlines()
+        assert (code, head.split()[:5]) == (0, ["model", "state", "serving", "memory_bytes", "leases"])
+        assert line.split()[:5] == ["sums", "ready", "yes", "16", "1"]
+    code, out, _ = run("models", program.endpoint, "--format", "json", folder=tmp_path)
+    (model,) = json.loads(out)
+    assert (model["name"], model["state"], model["leases"], model["last_used"]) == ("sums", "ready", 0, None)
+    assert model["signature"]["inputs"] == [{"name": "x", "dtype": "float32", "shape": [2]}]
+    program.end()
+    for endpoint, code in ((program.endpoint, 4), ("unix:/nobody", 2), ("http://127.0.0.1:1", 2)):
+        assert run("models", endpoint, folder=tmp_path)[0] == code
