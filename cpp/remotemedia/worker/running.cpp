@@ -226,9 +226,9 @@ void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> reque
   std::exception_ptr failed;
   bool taken = false;  // what throws before is what a caller sent
   try {
-    InferenceContext context(describe(requests), allocator_for(requests));
     inputs = joined_inputs(requests);
     taken = true;
+    InferenceContext context(describe(requests), allocator_for(requests));
     outputs = infer(requests, inputs, context);
     if (requests.size() > 1) answers = parts = split_outputs(outputs, requests);
     keep_states(requests, context);
