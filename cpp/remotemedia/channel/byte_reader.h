@@ -21,6 +21,7 @@
 
 #include "remotemedia/channel/message_codes.h"
 #include "remotemedia/channel/message_fields.h"
+#include "remotemedia/channel/protocol_version.h"
 
 namespace remotemedia::detail {
 
@@ -31,9 +32,12 @@ class ByteReader final : public MessageFields {
  public:
   static constexpr bool kReads = true;
 
-  /// `message`: its name, for refusals.
-  ByteReader(std::span<const std::byte> bytes, std::string_view message) noexcept
-      : MessageFields(ErrorCode::protocol_error, message), rest_(bytes) {}
+  /// `message`: its name, for refusals; `version`: in which it was written.
+  ByteReader(std::span<const std::byte> bytes, std::string_view message,
+             ProtocolVersion version = kProtocolVersion) noexcept
+      : MessageFields(ErrorCode::protocol_error, message), rest_(bytes), version_(version) {}
+
+  ProtocolVersion version() const noexcept { return version_; }
 
   template <WireInteger T>
   void number(std::string_view field, T& value, T least = std::numeric_limits<T>::min(),
@@ -90,6 +94,7 @@ class ByteReader final : public MessageFields {
   std::span<const std::byte> take(std::string_view field, std::size_t size);
 
   std::span<const std::byte> rest_;
+  ProtocolVersion version_;
 };
 
 }  // namespace remotemedia::detail

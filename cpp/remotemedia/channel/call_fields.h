@@ -18,7 +18,9 @@
 #include "remotemedia/channel/message_codes.h"
 #include "remotemedia/channel/message_fields.h"
 #include "remotemedia/channel/message_limits.h"
+#include "remotemedia/channel/protocol_version.h"
 #include "remotemedia/channel/signature_fields.h"
+#include "remotemedia/worker/trace_context.h"
 
 namespace remotemedia::detail {
 
@@ -27,6 +29,9 @@ inline constexpr Codes<BytesIn, 3> kBytesInCodes{{{
     {BytesIn::record, 2},
     {BytesIn::chunks, 3},
 }}};
+
+/// From which on calls say to which trace they belong.
+inline constexpr ProtocolVersion kTraceVersion{1, 1};
 
 /// Which alternative a variant has, from 1.
 template <class Io, class Variant>
@@ -179,6 +184,9 @@ void fields(Io& io, M& message) {
   session_of(io, message.session_id);
   parameters_of(io, message.parameters);
   tensors_of(io, message.tensors);
+  if (io.version() < kTraceVersion) return;
+  io.text("traceparent", message.traceparent, 0, kTraceparentBytes);
+  io.text("tracestate", message.tracestate, 0, kMaxTracestateBytes);
 }
 
 template <class Io, AnyConst<ChunkMessage> M>

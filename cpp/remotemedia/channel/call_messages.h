@@ -78,6 +78,11 @@ struct CallMessage {
   /// Numbered ones ascending, or named ones ascending.
   std::vector<MessageTensor> tensors;
 
+  /// As the client has them; whether they make a TraceContext is not looked at here. Empty for none, and in calls that
+  /// were written in 1.0.
+  std::string traceparent = {};
+  std::string tracestate = {};
+
   bool operator==(const CallMessage&) const = default;
 };
 

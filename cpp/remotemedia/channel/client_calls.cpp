@@ -88,7 +88,7 @@ std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, Receiv
   const auto has_no_memory = [](const OutgoingTensor& tensor) { return !tensor.place && !tensor.fits_record; };
   if (waiting == Waiting::refused && inputs_ != nullptr && std::ranges::any_of(tensors, has_no_memory)) return 0;
   const bool by_records = numbered && !call.stream && !call.session_id && call.parameters.empty() &&
-                          call.priority == 0 && fits_records(tensors);
+                          call.priority == 0 && call.trace == nullptr && fits_records(tensors);
   const std::optional<Duration> left = time_left(call.deadline);
   const std::uint64_t number = ++last_number_;
   Records records;
@@ -106,6 +106,10 @@ std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, Receiv
     message.stream = call.stream;
     message.session_id = call.session_id;
     message.parameters = std::move(call.parameters);
+    if (call.trace != nullptr) {
+      message.traceparent = call.trace->traceparent;
+      message.tracestate = call.trace->tracestate;
+    }
     append_message(items, std::move(message), DescriptorKind::submit, tensors, limits_.inline_bytes);
   }
   Pending pending;

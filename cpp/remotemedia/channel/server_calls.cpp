@@ -70,6 +70,8 @@ void ServerSession::take(const CallMessage& call) {
   taken.call.stream = call.stream;
   taken.call.session_id = call.session_id;
   taken.call.parameters = call.parameters;
+  taken.call.traceparent = call.traceparent;
+  taken.call.tracestate = call.tracestate;
   try {
     taken.tensors.emplace(call.tensors, of_records, process_->copied_inputs.most(),
                           [this](std::size_t bytes) { return allocate_copied_input(process_, bytes); });
@@ -118,6 +120,7 @@ void ServerSession::complete(ChunkedCall& taken) {
   call.session_id = std::move(taken.call.session_id);
   call.priority = taken.call.priority;
   call.stream = taken.call.stream;
+  call.trace = trace_context(taken.call.traceparent, taken.call.tracestate);
   if (taken.call.time_left) call.deadline = later(monotonic_clock().now(), *taken.call.time_left);
   submit(taken.call.request, std::move(call));
 }

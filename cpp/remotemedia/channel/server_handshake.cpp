@@ -32,7 +32,7 @@ std::uint32_t as_limit(std::size_t limit) noexcept {
 class SessionCaller final : public Caller {
  public:
   SessionCaller(std::uint64_t client_id, std::shared_ptr<OutputArena> outputs) noexcept
-      : Caller(client_id), outputs_(std::move(outputs)) {}
+      : Caller(client_id, to_string(Transport::shared_memory)), outputs_(std::move(outputs)) {}
 
   TensorBuffer allocate(const Dims& shape, DataType dtype) override { return outputs_->allocate(shape, dtype); }
 

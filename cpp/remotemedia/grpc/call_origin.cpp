@@ -26,6 +26,19 @@ int number_of(std::string_view text) {
   throw Error(ErrorCode::invalid_argument, std::string(kPriorityKey) + " is no number");
 }
 
+/// A list may come in several pieces; a traceparent that does is none.
+std::shared_ptr<const TraceContext> trace_of(const grpc::ServerContextBase& context) {
+  const auto& metadata = context.client_metadata();
+  if (metadata.count(kTraceparentKey) != 1) return nullptr;
+  std::string tracestate;
+  const auto [first, last] = metadata.equal_range(kTracestateKey);
+  for (auto piece = first; piece != last; ++piece) {
+    if (!tracestate.empty()) tracestate += ',';
+    tracestate.append(piece->second.data(), piece->second.size());
+  }
+  return trace_context(*metadata_of(context, kTraceparentKey), tracestate);
+}
+
 TimePoint deadline_of(const grpc::ServerContextBase& context) {
   const auto left = context.deadline() - std::chrono::system_clock::now();
   if (left > std::chrono::hours{24 * 365}) return TimePoint::max();
@@ -36,6 +49,7 @@ TimePoint deadline_of(const grpc::ServerContextBase& context) {
 
 CallOrigin call_origin(const grpc::ServerContextBase& context, Callers& callers) {
   CallOrigin origin{context.peer(), deadline_of(context)};
+  origin.trace = trace_of(context);
   const std::optional<std::string_view> token = metadata_of(context, kAttachmentKey);
   if (!token) return origin;
   origin.attached = callers.of_attachment(*token);

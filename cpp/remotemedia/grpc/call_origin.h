@@ -12,6 +12,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/grpc/callers.h"
+#include "remotemedia/worker/trace_context.h"
 
 namespace remotemedia::detail {
 
@@ -20,6 +21,10 @@ inline constexpr const char* kAttachmentKey = "remotemedia-attachment-bin";
 inline constexpr const char* kSessionKey = "remotemedia-session-bin";
 inline constexpr const char* kPriorityKey = "remotemedia-priority";
 
+/// What any call may bring, as W3C's Trace Context names it.
+inline constexpr const char* kTraceparentKey = "traceparent";
+inline constexpr const char* kTracestateKey = "tracestate";
+
 struct CallOrigin {
   std::string peer;
   TimePoint deadline;  ///< Of the whole RPC.
@@ -27,6 +32,7 @@ struct CallOrigin {
   std::shared_ptr<Caller> attached = nullptr;  ///< None: a stranger, whose parameters say the rest.
   std::optional<std::string> session = std::nullopt;
   int priority = 0;
+  std::shared_ptr<const TraceContext> trace = nullptr;
 };
 
 /// Errors:  those of Callers::of_attachment; invalid_argument for a priority that is no number.

@@ -123,6 +123,10 @@ std::uint64_t GrpcConnection::submit(const TensorMap& inputs, Call&& call, Recei
   authorize(metadata);
   if (call.session_id) metadata.AddMetadata(kSessionKey, *call.session_id);
   if (call.priority != 0) metadata.AddMetadata(kPriorityKey, std::to_string(call.priority));
+  if (call.trace != nullptr) {
+    metadata.AddMetadata(kTraceparentKey, call.trace->traceparent);
+    if (!call.trace->tracestate.empty()) metadata.AddMetadata(kTracestateKey, call.trace->tracestate);
+  }
   set_deadline(metadata, call.deadline);
   {
     MutexLock lock(mutex_);

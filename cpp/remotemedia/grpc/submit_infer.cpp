@@ -20,6 +20,7 @@ void submit(InferCall& call, const InferService& service, const CallOrigin& orig
     received.call.priority = origin.priority;
   }
   received.call.stream = stream;
+  received.call.trace = origin.trace;
   received.call.deadline = std::min(received.call.deadline, origin.deadline);
   const std::shared_ptr<Caller> caller = of_client                  ? origin.attached
                                          : received.call.session_id ? service.callers.of_sessions()

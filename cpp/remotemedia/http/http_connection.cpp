@@ -58,6 +58,17 @@ std::string field(const Parser::value_type& message, std::string_view name) {
   return std::string(message[beast::string_view(name.data(), name.size())]);
 }
 
+/// All lines of this name as the one list that they are.
+std::string list_field(const Parser::value_type& message, std::string_view name) {
+  std::string list;
+  const auto [first, last] = message.equal_range(beast::string_view(name.data(), name.size()));
+  for (auto line = first; line != last; ++line) {
+    if (!list.empty()) list += ',';
+    list.append(line->value().data(), line->value().size());
+  }
+  return list;
+}
+
 /// Without its body.
 HttpRequest request_of(const Parser::value_type& message) {
   HttpRequest request;
@@ -69,6 +80,8 @@ HttpRequest request_of(const Parser::value_type& message) {
   request.authorization = field(message, "Authorization");
   request.content_encoding = field(message, "Content-Encoding");
   request.json_bytes = field(message, "Inference-Header-Content-Length");
+  request.traceparent = list_field(message, "traceparent");
+  request.tracestate = list_field(message, "tracestate");
   return request;
 }
 
@@ -275,7 +288,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   const std::shared_ptr<void> executor_owner_;
   ConnectionOwner& owner_;
   Stream stream_;
-  const std::shared_ptr<Caller> caller_ = std::make_shared<HeapCaller>();
+  const std::shared_ptr<Caller> caller_ = std::make_shared<HeapCaller>("http");
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   HttpRequest request_;

@@ -21,6 +21,8 @@ struct HttpRequest {
   std::string query;  ///< Behind the '?'.
   std::string authorization;
   std::string content_encoding;
+  std::string traceparent;  ///< Of several lines, and that is none, a list.
+  std::string tracestate;
   std::string json_bytes;  ///< Of the body, where binary elements follow; empty: all.
   std::shared_ptr<const std::string> body = std::make_shared<const std::string>();
 };

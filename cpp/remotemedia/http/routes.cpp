@@ -237,7 +237,7 @@ Routes::Routes(ServedModels& models, const WireAccess& access)
     : models_(models),
       access_(access),
       loads_(std::make_shared<ModelLoads>(models)),
-      of_sessions_(std::make_shared<HeapCaller>()),
+      of_sessions_(std::make_shared<HeapCaller>("http")),
       regions_(std::make_shared<ClientRegions>(access.allow_client_shared_memory)) {}
 
 std::optional<HttpResponse> Routes::refusal(const HttpRequest& head) const {

@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <string_view>
+
 #include "remotemedia/tensor/tensor_buffer.h"
 #include "remotemedia/worker/request.h"
 
@@ -11,7 +13,7 @@ namespace remotemedia::detail {
 
 class HeapCaller final : public Caller {
  public:
-  HeapCaller() : Caller(new_client_id()) {}
+  explicit HeapCaller(std::string_view transport) : Caller(new_client_id(), transport) {}
   TensorBuffer allocate(const Dims& shape, DataType dtype) override { return TensorBuffer::allocate(shape, dtype); }
 };
 

@@ -24,6 +24,7 @@ RequestPtr WorkerCore::submit(const std::shared_ptr<Caller>& caller, Call&& call
   MutexLock lock(mutex_);
   check_accepts(*caller);
   auto request = std::make_shared<Request>(++last_id_, caller, std::move(call), rows, now);
+  if (is_traced(request->call)) request->trace = begun_trace(*request);
   Requests& unanswered = unanswered_[caller->client_id()];
   request->unanswered_at = unanswered.size();
   unanswered.push_back(request);
@@ -169,7 +170,11 @@ void WorkerCore::give(Answers& answers) {
 }
 
 void WorkerCore::give_last(const RequestPtr& request, Answer&& last) {
-  request->call.on_answer(std::move(last));
+  if (is_traced(request->call)) {
+    give_traced(request, std::move(last));
+  } else {
+    request->call.on_answer(std::move(last));
+  }
   MutexLock lock(mutex_);
   if (--answers_on_their_way_ == 0) finished_.notify_all();
 }

@@ -15,6 +15,7 @@
 #include "remotemedia/base/export.h"
 #include "remotemedia/tensor/tensor_buffer.h"
 #include "remotemedia/worker/parameters.h"
+#include "remotemedia/worker/trace_context.h"
 
 namespace remotemedia {
 
@@ -27,6 +28,7 @@ struct REMOTEMEDIA_API RequestInfo {
   std::uint64_t request_id = 0;             ///< Unique in this worker.
   const std::string* session_id = nullptr;  ///< None without a session.
   const Parameters* parameters = nullptr;
+  const TraceContext* trace = nullptr;  ///< None where the caller sent none.
 
   /// What open_session gave. Assign to it to keep the new state; a call that fails leaves the session's as it was.
   std::any state;

@@ -67,6 +67,7 @@ struct ModelWorkerClient::Impl {
                             .priority = sending.options.priority,
                             .deadline = sending.deadline,
                             .stream = sending.stream,
+                            .trace = trace_context(sending.options.traceparent, sending.options.tracestate),
                             .on_answer = [state](detail::Answer&& answer) { state->answer(std::move(answer)); }},
                            sending.receiver, sending.waiting);
     if (number != 0) state->sent(connection, number);

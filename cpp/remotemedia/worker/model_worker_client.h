@@ -35,6 +35,11 @@ struct InferOptions {
 
   /// After which the call is deadline_exceeded, here and in the worker. None: it waits as long as the worker lives.
   std::optional<Duration> timeout = std::nullopt;
+
+  /// To which trace it belongs, as W3C's Trace Context writes it. What is malformed is left out, as trace_context()
+  /// says.
+  std::string traceparent = {};
+  std::string tracestate = {};
 };
 
 /// A call under way. Copies are the same call; without any it goes on and its answer is dropped.

@@ -12,10 +12,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
+#include "remotemedia/worker/call_trace.h"
 #include "remotemedia/worker/parameters.h"
 #include "remotemedia/worker/tensor_map.h"
 
@@ -29,18 +31,22 @@ REMOTEMEDIA_API std::uint64_t new_client_id() noexcept;
 /// Threads:  all functions are called from any thread, without a lock of the worker.
 class REMOTEMEDIA_API Caller {
  public:
-  explicit Caller(std::uint64_t client_id) noexcept : client_id_(client_id) {}
+  /// transport: as CallTrace has it, a literal.
+  explicit Caller(std::uint64_t client_id, std::string_view transport = {}) noexcept
+      : client_id_(client_id), transport_(transport) {}
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
   virtual ~Caller();
 
   std::uint64_t client_id() const noexcept { return client_id_; }
+  std::string_view transport() const noexcept { return transport_; }
 
   /// Memory that the client reads.
   virtual TensorBuffer allocate(const Dims& shape, DataType dtype) = 0;
 
  private:
   std::uint64_t client_id_;
+  std::string_view transport_;
 };
 
 /// Where calls come from, for one instance that has nothing to do: it looks for the next call itself, and sleeps there,
@@ -84,6 +90,7 @@ struct Call {
   int priority = 0;  ///< Higher runs first.
   TimePoint deadline = TimePoint::max();
   bool stream = false;
+  std::shared_ptr<const TraceContext> trace;  ///< Null for none. Not compared when calls are put together.
 
   /// Called once with the last answer, and before that with each one of a stream, whose last has no outputs; by one
   /// thread at a time, without a lock of the worker. Must not throw.
@@ -118,8 +125,9 @@ struct Request {
   std::atomic<bool> over{false};
 
   Place place = Place::queued;
-  TimePoint began_at;             ///< When it was taken out of the queue.
-  std::size_t unanswered_at = 0;  ///< Its place among its client's.
+  TimePoint began_at;                ///< When it was taken out of the queue.
+  std::size_t unanswered_at = 0;     ///< Its place among its client's.
+  std::unique_ptr<CallTrace> trace;  ///< Of one that is recorded, until it is told.
 
   // Of a stream:
   std::size_t unread_answers = 0;

@@ -229,12 +229,14 @@ void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> reque
     inputs = joined_inputs(requests);
     taken = true;
     InferenceContext context(describe(requests), allocator_for(requests));
+    trace_run(requests);
     outputs = infer(requests, inputs, context);
     if (requests.size() > 1) answers = parts = split_outputs(outputs, requests);
     keep_states(requests, context);
   } catch (...) {
     failed = std::current_exception();
   }
+  trace_run_end(requests);
   const bool alone = requests.size() == 1;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (failed != nullptr && !alone && !requests[i]->over.load()) {
@@ -293,6 +295,7 @@ std::vector<RequestInfo> WorkerCore::describe(std::span<const RequestPtr> reques
     info.rows = request->rows;
     info.request_id = request->id;
     info.parameters = &request->call.parameters;
+    info.trace = request->call.trace.get();
     info.over = &request->over;
     if (!request->session) continue;
     info.session_id = &request->session->session_id;

@@ -52,6 +52,7 @@ void WorkerCore::perform(Instance& instance, StreamPtr& stream) {
     return;
   }
   close_stream(instance, *stream);
+  trace_run_end({&request, 1});
   finish(instance, request, {{}, failed == nullptr ? nullptr : inference_failed(failed), true});
 }
 
@@ -66,6 +67,7 @@ bool WorkerCore::resume(OpenStream& stream) {
       MutexLock lock(mutex_);
       statistics_.count_run(stream.request->rows, now);
     }
+    trace_run(alone);
     stream.answers = model_->infer_stream(stream.inputs, *stream.context);
     if (stream.answers == nullptr) throw Error(ErrorCode::inference_failed, "infer_stream returned null");
   }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "remotemedia/base/clock.h"
@@ -14,6 +15,8 @@
 #include "remotemedia/worker/wire_access.h"
 
 namespace remotemedia {
+
+struct CallTrace;
 
 struct WorkerConfig {
   std::int64_t max_batch_size = 8;  ///< Rows of a batch; the smaller of this and the signature's counts.
@@ -46,6 +49,10 @@ struct WorkerConfig {
   Duration drain_timeout = std::chrono::seconds{30};
 
   WireAccess access = {};
+
+  /// Told of each call that came with a sampled traceparent, after its last answer was given, by whichever thread gave
+  /// it. Must not throw, and hold nothing up.
+  std::function<void(const CallTrace&)> on_call_traced = {};
 
   const Clock* clock = nullptr;  ///< For tests; nullptr: the machine's.
 };

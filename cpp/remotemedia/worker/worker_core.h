@@ -8,7 +8,8 @@
 // answers for what is late while the model runs, closes idle sessions and watches for a call that hangs.
 //
 // worker_core.cpp: begin, end, status. admission.cpp: calls in, and out early. running.cpp: the instances. streams.cpp:
-// many answers to one request. attendant.cpp: deadlines, idle sessions, the watchdog.
+// many answers to one request. attendant.cpp: deadlines, idle sessions, the watchdog. tracing.cpp: what became of calls
+// that belong to a trace.
 
 #pragma once
 
@@ -148,6 +149,13 @@ class REMOTEMEDIA_API WorkerCore {
   std::exception_ptr too_late() const;
   void give(Answers& answers);
   void give_last(const RequestPtr& request, Answer&& last);
+
+  // tracing.cpp
+  bool is_traced(const Call& call) const noexcept;
+  std::unique_ptr<CallTrace> begun_trace(const Request& request) const;
+  void trace_run(std::span<const RequestPtr> requests);
+  void trace_run_end(std::span<const RequestPtr> requests);
+  void give_traced(const RequestPtr& request, Answer&& last);
 
   // running.cpp
   void run_instance(Instance& instance, bool warms_up);

@@ -72,6 +72,9 @@ struct Call {
   std::string parameters;  ///< Bytes.
   std::vector<Tensor> tensors{{}};
   std::size_t tensor_count = 1;
+  std::string traceparent;
+  std::string tracestate;
+  std::uint16_t minor = 0;
 
   void set(std::vector<Tensor> all) {
     tensor_count = all.size();
@@ -80,7 +83,10 @@ struct Call {
 
   RawMessage raw() const {
     RawMessage raw;
-    raw.header(MessageKind::call, 7).number(static_cast<std::uint32_t>(priority), 4).u64(time_left).u8(stream);
+    raw.header(MessageKind::call, 7, 1, minor)
+        .number(static_cast<std::uint32_t>(priority), 4)
+        .u64(time_left)
+        .u8(stream);
     raw.u8(has_session);
     if (has_session != 0) raw.text(session_id);
     raw.u32(parameter_count).letters(parameters).u32(tensor_count);
@@ -92,6 +98,7 @@ struct Call {
       for (const std::int64_t extent : tensor.extents) raw.i64(extent);
       raw.u16(tensor.bytes_in).u64(tensor.nbytes).repeat(tensor.here, 0xA5);
     }
+    if (minor > 0) raw.text(traceparent).text(tracestate);
     return raw;
   }
 
@@ -191,6 +198,7 @@ TEST(CallLiesTest, NumbersThatAreNoneAndInfinityPass) {
   for (const std::uint64_t bits : {0x7FF0000000000000U, 0xFFF0000000000000U, 0x7FF8000000000001U, 0x7FF0000000000001U,
                                    0xFFFFFFFFFFFFFFFFU, 0x8000000000000000U}) {
     Call call;
+    call.minor = kProtocolVersion.minor;
     call.parameter_count = 1;
     call.parameters = letters_of(RawMessage().text("a").u8(3).u64(bits));
     const CallMessage message = call.read();
@@ -309,6 +317,29 @@ TEST(CallLiesTest, TheBytesOfATensorAreAViewOfTheMessage) {
   const auto message = std::get<CallMessage>(read_client_message(bytes));
   const auto view = message.tensors.at(0).bytes;
   EXPECT_EQ(view.data() + view.size(), bytes.data() + bytes.size());
+}
+
+TEST(CallLiesTest, ATraceIsAsLongAsOneMayBe) {
+  Call call;
+  call.minor = 1;
+  call.traceparent = std::string(55, 'x');
+  call.tracestate = std::string(512, 'y');
+  EXPECT_EQ(call.read().traceparent, call.traceparent) << "what it says is the worker's business";
+  EXPECT_EQ(call.read().tracestate, call.tracestate);
+  expect("traceparent must be 0 to 55 and is 56",
+         [](Call& lie) { lie.minor = 1, lie.traceparent = std::string(56, 'x'); });
+  expect("tracestate must be 0 to 512 and is 513",
+         [](Call& lie) { lie.minor = 1, lie.tracestate = std::string(513, 'y'); });
+  expect("traceparent must be UTF-8 and is not", [](Call& lie) { lie.minor = 1, lie.traceparent = "\xFF"; });
+}
+
+TEST(CallLiesTest, ACallOfTheOlderVersionHasNone) {
+  Call call;
+  EXPECT_EQ(call.read().traceparent, "");
+  EXPECT_EQ(call.read().tensors.size(), 1U);
+  call.tensor_count = 0;
+  call.tensors.clear();
+  EXPECT_THAT(worker_refuses(call.raw().text("").text("")).value_or(""), HasSubstr("8 bytes more"));
 }
 
 TEST(CallLiesTest, AnAnswerIsTrueInEveryField) {

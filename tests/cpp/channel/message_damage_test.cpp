@@ -54,14 +54,14 @@ TEST(MessageDamageTest, WhatFollowsAMessageIsRefused) {
 TEST(MessageDamageTest, ANewerMinorMayAddFieldsAtTheEnd) {
   for (const SampleBytes& sample : written_samples()) {
     Bytes newer = sample.bytes;
-    newer[6] = std::byte{1};
+    newer[6] = std::byte{kProtocolVersion.minor + 1};
     newer.resize(newer.size() + 100, std::byte{0xEE});
     newer = with_true_size(newer);
     const bool lists_its_version =
         sample.name == std::string_view("hello") || sample.name == std::string_view("refused");
     if (lists_its_version) {
       EXPECT_THAT(refusal_of(sample, newer).value_or(""), HasSubstr("versions must be a list with the message's own"));
-      newer[30] = std::byte{1};  // of the list's first version, the minor
+      newer[30] = std::byte{kProtocolVersion.minor + 1};  // of the list's first version, the minor
     }
     EXPECT_EQ(refusal_of(sample, newer), std::nullopt) << sample.name;
     if (!lists_its_version) {

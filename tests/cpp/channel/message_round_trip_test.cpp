@@ -19,6 +19,7 @@
 #include "channel/message_samples.h"
 #include "remotemedia/channel/message_codes.h"
 #include "remotemedia/channel/message_limits.h"
+#include "remotemedia/worker/trace_context.h"
 #include "testing/random_source.h"
 #include "testing/rounds.h"
 
@@ -285,6 +286,8 @@ class RandomMessages {
                      .tensors = tensors()};
     if (random_.once_in(3)) call.time_left.reset();
     if (random_.once_in(3)) call.session_id.reset();
+    if (random_.once_in(3)) call.traceparent = text(kTraceparentBytes);
+    if (random_.once_in(3)) call.tracestate = text(kMaxTracestateBytes);
     return call;
   }
 

@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 
 /// A hello without lies, until one is put in.
 struct Hello {
-  std::vector<ProtocolVersion> versions{{1, 0}};
+  std::vector<ProtocolVersion> versions{kProtocolVersion};
   std::uint32_t count = 1;
   std::uint8_t client = 9;
   std::uint8_t shared_memory = 1;
@@ -125,7 +125,7 @@ TEST(SessionLiesTest, AHelloIsTrueInEveryField) {
     hello.versions = {{0, 1}};
   });
   expect<Hello>("version 1: major must be above the one before it and is 1", [](Hello& hello) {
-    hello.versions = {{1, 0}, {1, 1}};
+    hello.versions = {{1, 1}, {1, 2}};
     hello.count = 2;
   });
   expect<Hello>("versions must be a list with the message's own and is 2.0", [](Hello& hello) {
@@ -149,7 +149,7 @@ TEST(SessionLiesTest, AHelloMayWishForLittleOrMuch) {
 TEST(SessionLiesTest, AWelcomeIsTrueInEveryField) {
   expect_no_lie<Welcome>([](Welcome&) {});
   expect<Welcome>("version must be 1 to 1 and is 2", [](Welcome& welcome) { welcome.version = {2, 0}; });
-  expect<Welcome>("version must be 0 to 0 and is 1", [](Welcome& welcome) { welcome.version = {1, 1}; });
+  expect<Welcome>("version must be 0 to 1 and is 2", [](Welcome& welcome) { welcome.version = {1, 2}; });
   expect<Welcome>("worker_id must be 0 to 1024 and is 1025",
                   [](Welcome& welcome) { welcome.worker_id.assign(1025, 'w'); });
   expect<Welcome>("worker_id must be UTF-8 and is not", [](Welcome& welcome) { welcome.worker_id = "\xFF"; });
@@ -301,7 +301,7 @@ TEST(SessionLiesTest, ASegmentThatIsAskedForHasBytes) {
 
 TEST(SessionLiesTest, ARefusalHasAReason) {
   const auto said = [](std::uint64_t code, const std::string& text) {
-    return client_refuses(RawMessage().header(MessageKind::refused, 0).u32(1).u16(1).u16(0).u16(code).text(text))
+    return client_refuses(RawMessage().header(MessageKind::refused, 0).u32(1).u16(1).u16(1).u16(code).text(text))
         .value_or("");
   };
   EXPECT_EQ(said(16, ""), "");
