@@ -21,6 +21,7 @@ void bind_tensor_capabilities(nanobind::module_& m);
 void bind_model_signature(nanobind::module_& m);
 void bind_inference_context(nanobind::module_& m);
 void bind_worker_info(nanobind::module_& m);
+void bind_call_traces(nanobind::module_& m);
 void bind_model_worker(nanobind::module_& m);
 void bind_model_worker_client(nanobind::module_& m);
 void bind_remote_models(nanobind::module_& m);

@@ -22,6 +22,7 @@ NB_MODULE(_core, m) {
   remotemedia::python::bind_model_signature(m);
   remotemedia::python::bind_inference_context(m);
   remotemedia::python::bind_worker_info(m);
+  remotemedia::python::bind_call_traces(m);
   remotemedia::python::bind_model_worker(m);
   remotemedia::python::bind_model_worker_client(m);
   remotemedia::python::bind_remote_models(m);

@@ -12,6 +12,7 @@ from remotemedia import _core
 from remotemedia._core import TensorBuffer, WorkerInfo
 from remotemedia.core import arguments as check
 from remotemedia.core.errors import InvalidArgument
+from remotemedia.worker import tracing
 from remotemedia.worker.inference_model import InferenceModel, ModelSignature
 from remotemedia.worker.worker_config import WorkerConfig
 
@@ -49,9 +50,11 @@ class ModelWorker(_core.ModelWorker):
         for spec in signature.inputs:
             TensorBuffer.allocate(0, spec.dtype).to_numpy()  # says what is missing
         streams = type(served).infer_stream is not InferenceModel.infer_stream
+        made = config._made()
+        self._spans = tracing.record(made)
         super().__init__(
             served,
-            config._made(),
+            made,
             "" if worker_id is None else check.text("worker_id", worker_id),
             model_id=served.model_id,
             device=check.text("device", served.device),
@@ -81,7 +84,10 @@ class ModelWorker(_core.ModelWorker):
             OSError: As start().
         """
         if threading.current_thread() is threading.main_thread():
-            return super().serve(*endpoints, on_ready=on_ready)
+            try:
+                return super().serve(*endpoints, on_ready=on_ready)
+            finally:
+                self._finish_spans()
         reached = self.start(*endpoints)
         try:
             if on_ready is not None:
@@ -90,6 +96,7 @@ class ModelWorker(_core.ModelWorker):
             return super().drain() and self._finished
         finally:
             super().stop()
+            self._finish_spans()
 
     def drain(self, timeout: float | None = None) -> bool:
         """Refuses new calls, waits for those that were accepted, and ends serve().
@@ -107,7 +114,12 @@ class ModelWorker(_core.ModelWorker):
     def stop(self) -> None:
         """Ends it without waiting for calls that have not begun. Twice is once."""
         super().stop()
+        self._finish_spans()
         self._ended.set()
+
+    def _finish_spans(self) -> None:
+        if self._spans is not None:
+            self._spans.finish()
 
     def __enter__(self) -> ModelWorker:
         return self

@@ -15,6 +15,7 @@ from remotemedia.core import arguments as check
 from remotemedia.core.array_like import ArrayLike
 from remotemedia.core.errors import InvalidArgument
 from remotemedia.worker.tls_config import TlsConfig
+from remotemedia.worker.tracing import current_span
 
 Transport: TypeAlias = Literal["auto", "shared_memory", "grpc"]
 Settle: TypeAlias = Callable[[Any, BaseException | None], object]
@@ -87,6 +88,8 @@ class ModelWorkerClient:
         session_id: str | None = None,
         priority: int = 0,
         timeout: float | None = None,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
         **named: ArrayLike,
     ) -> Any:
         """Runs the model. Blocks without the GIL, and Ctrl-C ends it, in the worker too.
@@ -100,6 +103,9 @@ class ModelWorkerClient:
             session_id: Names a session of this client.
             priority: Higher runs first.
             timeout: Seconds, after which the call is over, here and in the worker.
+            traceparent: To which trace it belongs, as W3C's Trace Context writes it; what is malformed is left out.
+                None: that of OpenTelemetry's current span, where there is one.
+            tracestate: What goes with a traceparent.
             **named: Inputs by name.
 
         Returns:
@@ -112,7 +118,8 @@ class ModelWorkerClient:
             DeadlineExceeded: The timeout passed.
             WorkerUnavailable: The worker has died, or none can be reached.
         """
-        return self._client.infer(inputs, named, parameters, session_id, priority, timeout)
+        trace = _trace(traceparent, tracestate)
+        return self._client.infer(inputs, named, parameters, session_id, priority, timeout, trace)
 
     def infer_future(self, inputs: Any = None, /, **options: Any) -> Future[Any]:
         """infer() without waiting. cancel() cancels in the worker too: a call that waits there never runs.
@@ -226,9 +233,12 @@ class ModelWorkerClient:
         session_id: str | None = None,
         priority: int = 0,
         timeout: float | None = None,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
         **named: ArrayLike,
     ) -> _core.PendingCall:
-        return self._client.submit(settle, inputs, named, parameters, session_id, priority, timeout)
+        trace = _trace(traceparent, tracestate)
+        return self._client.submit(settle, inputs, named, parameters, session_id, priority, timeout, trace)
 
     def _stream(
         self,
@@ -239,9 +249,12 @@ class ModelWorkerClient:
         session_id: str | None = None,
         priority: int = 0,
         timeout: float | None = None,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
         **named: ArrayLike,
     ) -> _core.InferenceStream:
-        return self._client.infer_stream(inputs, named, parameters, session_id, priority, timeout)
+        trace = _trace(traceparent, tracestate)
+        return self._client.infer_stream(inputs, named, parameters, session_id, priority, timeout, trace)
 
 
 class _InferenceFuture(Future[Any]):
@@ -260,6 +273,12 @@ class _InferenceFuture(Future[Any]):
         if cancelled:
             self.call.cancel()
         return cancelled
+
+
+def _trace(traceparent: str | None, tracestate: str | None) -> tuple[str, str] | None:
+    if traceparent is None:
+        return current_span()
+    return check.text("traceparent", traceparent), "" if tracestate is None else check.text("tracestate", tracestate)
 
 
 def _settle(answer: asyncio.Future[Any], outputs: Any, error: BaseException | None) -> None:

@@ -2,10 +2,12 @@
 
 #include "calls.h"
 
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
 #include <limits>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "../seconds.h"
@@ -77,7 +79,7 @@ std::optional<Duration> timeout_of(nb::handle timeout) {
 }  // namespace
 
 PyCall call_of(const ModelSignature& signature, nb::handle inputs, nb::handle named, nb::handle parameters,
-               nb::handle session_id, nb::handle priority, nb::handle timeout) {
+               nb::handle session_id, nb::handle priority, nb::handle timeout, nb::handle trace) {
   PyCall call;
   call.options.parameters = parameters_of(parameters);
   if (!session_id.is_none()) {
@@ -88,6 +90,8 @@ PyCall call_of(const ModelSignature& signature, nb::handle inputs, nb::handle na
   }
   call.options.priority = priority_of(priority);
   call.options.timeout = timeout_of(timeout);
+  if (!trace.is_none())
+    std::tie(call.options.traceparent, call.options.tracestate) = nb::cast<std::pair<std::string, std::string>>(trace);
   call.inputs = inputs_of(signature, inputs, named);
   call.one_output = signature.outputs.size() == 1;
   if (!signature.declares_tensors()) call.one_output = true;

@@ -17,12 +17,13 @@ struct PyCall {
   bool one_output = false;  ///< Its answers are tensors, not dicts of them.
 };
 
-/// inputs: None, one array, or a mapping; named: a dict of more. With the GIL.
+/// inputs: None, one array, or a mapping; named: a dict of more; trace: a traceparent and a tracestate, or None. With
+/// the GIL.
 ///
 /// Errors:  TypeError for both or neither, and for an option of the wrong type; invalid_tensor; invalid_argument.
 PyCall call_of(const ModelSignature& signature, nanobind::handle inputs, nanobind::handle named,
                nanobind::handle parameters, nanobind::handle session_id, nanobind::handle priority,
-               nanobind::handle timeout);
+               nanobind::handle timeout, nanobind::handle trace);
 
 /// A TensorBuffer, or a dict of them. With the GIL.
 nanobind::object answer_object(const TensorMap& outputs, bool one_output);

@@ -184,18 +184,18 @@ std::unique_ptr<PyClient> connect(const std::string& endpoint, double timeout, u
 }
 
 nb::object infer(const PyClient& self, nb::handle inputs, nb::handle named, nb::handle parameters,
-                 nb::handle session_id, nb::handle priority, nb::handle timeout) {
+                 nb::handle session_id, nb::handle priority, nb::handle timeout, nb::handle trace) {
   const auto client = self.get();
-  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout);
+  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout, trace);
   InferenceFuture answer = without_gil([&] { return client->infer_waiting(call.inputs, call.options); });
   wait_in_slices([&](TimePoint deadline) { return answer.wait_until(deadline); }, [&] { answer.cancel(); });
   return answer_object(answer.get(), call.one_output);
 }
 
 PyPendingCall submit(const PyClient& self, nb::object done, nb::handle inputs, nb::handle named, nb::handle parameters,
-                     nb::handle session_id, nb::handle priority, nb::handle timeout) {
+                     nb::handle session_id, nb::handle priority, nb::handle timeout, nb::handle trace) {
   const auto client = self.get();
-  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout);
+  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout, trace);
   auto answer = self.deliveries()->to(std::move(done), call.one_output);
   if (is_quickly_copied(call.inputs)) {
     if (auto sent = client->try_infer_async(call.inputs, call.options, answer)) return PyPendingCall(std::move(*sent));
@@ -204,9 +204,10 @@ PyPendingCall submit(const PyClient& self, nb::object done, nb::handle inputs, n
 }
 
 std::unique_ptr<PyStream> infer_stream(const PyClient& self, nb::handle inputs, nb::handle named, nb::handle parameters,
-                                       nb::handle session_id, nb::handle priority, nb::handle timeout) {
+                                       nb::handle session_id, nb::handle priority, nb::handle timeout,
+                                       nb::handle trace) {
   const auto client = self.get();
-  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout);
+  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout, trace);
   return without_gil(
       [&] { return std::make_unique<PyStream>(client->infer_stream(call.inputs, call.options), call.one_output); });
 }
@@ -229,7 +230,7 @@ auto ask(Ask question) {
 
 constexpr const char* kOptions =
     "inputs: object, named: dict[str, typing.Any], parameters: collections.abc.Mapping[str, typing.Any] | None, "
-    "session_id: str | None, priority: int, timeout: float | None";
+    "session_id: str | None, priority: int, timeout: float | None, trace: tuple[str, str] | None";
 
 std::string signature(const std::string& name, const std::string& before, const std::string& result) {
   return "def " + name + "(self, " + before + kOptions + ") -> " + result;
@@ -265,12 +266,12 @@ void bind_model_worker_client(nb::module_& m) {
       .def_static("connect", &connect, "endpoint"_a, "timeout"_a, "max_retries"_a, "transport"_a, "tls"_a.none(),
                   "token"_a)
       .def("infer", &infer, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(), "priority"_a,
-           "timeout"_a.none(), nb::sig(infer_signature.c_str()))
+           "timeout"_a.none(), "trace"_a.none(), nb::sig(infer_signature.c_str()))
       .def("submit", &submit, "done"_a, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),
-           "priority"_a, "timeout"_a.none(), "Calls done(outputs, None) or done(None, error), on whichever thread.",
-           nb::sig(submit_signature.c_str()))
+           "priority"_a, "timeout"_a.none(), "trace"_a.none(),
+           "Calls done(outputs, None) or done(None, error), on whichever thread.", nb::sig(submit_signature.c_str()))
       .def("infer_stream", &infer_stream, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),
-           "priority"_a, "timeout"_a.none(), nb::sig(stream_signature.c_str()))
+           "priority"_a, "timeout"_a.none(), "trace"_a.none(), nb::sig(stream_signature.c_str()))
       .def("allocate", &allocate, "shape"_a, "dtype"_a.none(),
            nb::sig("def allocate(self, shape: collections.abc.Sequence[int] | int, dtype: typing.Any) -> TensorBuffer"))
       .def(

@@ -46,7 +46,11 @@ PyRequest::PyRequest(RequestInfo& info, bool batches)
                     : slice(nb::none(), nb::none())),
       request_id_(nb::str(std::to_string(info.request_id).c_str())),
       session_id_(info.session_id != nullptr ? nb::cast(*info.session_id) : nb::none()),
-      parameters_(mapping_of(info.parameters != nullptr ? *info.parameters : Parameters())) {}
+      parameters_(mapping_of(info.parameters != nullptr ? *info.parameters : Parameters())) {
+  if (info.trace == nullptr) return;
+  traceparent_ = nb::cast(info.trace->traceparent);
+  if (!info.trace->tracestate.empty()) tracestate_ = nb::cast(info.trace->tracestate);
+}
 
 nb::object PyRequest::state() const { return info_ != nullptr ? state_object(info_->state) : last_state_; }
 
@@ -108,6 +112,9 @@ void bind_inference_context(nb::module_& m) {
                    nb::for_setter(nb::sig("def state(self, state: typing.Any) -> None")))
       .def_prop_ro("parameters", &PyRequest::parameters,
                    nb::sig("def parameters(self) -> collections.abc.Mapping[str, str | int | float | bool]"))
+      .def_prop_ro("traceparent", &PyRequest::traceparent, "The caller's span, as W3C's Trace Context writes it.",
+                   nb::sig("def traceparent(self) -> str | None"))
+      .def_prop_ro("tracestate", &PyRequest::tracestate, nb::sig("def tracestate(self) -> str | None"))
       .def_prop_ro("cancelled", &PyRequest::cancelled, "Whether nobody waits for the answer any more.");
 
   nb::class_<PyContext>(m, "InferenceContext", "Who asked for a batch, and where its answers should lie.")

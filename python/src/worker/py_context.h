@@ -22,6 +22,8 @@ class PyRequest {
   const nanobind::object& request_id() const noexcept { return request_id_; }
   const nanobind::object& session_id() const noexcept { return session_id_; }
   const nanobind::object& parameters() const noexcept { return parameters_; }
+  const nanobind::object& traceparent() const noexcept { return traceparent_; }
+  const nanobind::object& tracestate() const noexcept { return tracestate_; }
   nanobind::object state() const;
 
   /// Errors:  invalid_argument once the call is over.
@@ -37,6 +39,8 @@ class PyRequest {
   nanobind::object request_id_;
   nanobind::object session_id_;
   nanobind::object parameters_;
+  nanobind::object traceparent_ = nanobind::none();
+  nanobind::object tracestate_ = nanobind::none();
   nanobind::object last_state_;
 };
 
