@@ -6,6 +6,7 @@ It is never imported for somebody else: a program that has a span, or a provider
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import threading
@@ -40,6 +41,7 @@ def record(config: _core.WorkerConfig) -> SpanRecorder | None:
     if isinstance(trace.get_tracer_provider(), (trace.ProxyTracerProvider, trace.NoOpTracerProvider)):
         return None
     recorder = SpanRecorder(_core.CallTraces.of(config), trace.get_tracer("remotemedia", _core.__version__))
+    atexit.register(recorder.finish)  # before the provider's own, which was registered when that was made
     recorder.start()
     return recorder
 
@@ -60,6 +62,7 @@ class SpanRecorder(threading.Thread):
                     _record(self._tracer, call)
                 except Exception:  # of the program's own processors
                     logging.getLogger("remotemedia").exception("a call of model %r has no spans", call.model_id)
+        atexit.unregister(self.finish)
 
     def finish(self) -> None:
         """Returns when all calls that have ended are recorded."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.python.core.program import run
 from tests.python.wire.traced_server import TRACE, WAYS, TracedServer, traced_server, traceparent
+from tests.python.workers.served import models, new_endpoint
 
 BEGIN = """
 from opentelemetry import trace
@@ -162,6 +164,36 @@ logging.getLogger("remotemedia").addHandler(Says())
         assert [line for line in server.end() if line.startswith("log ")] == [
             "log a call of model 'traced' has no spans"
         ] * 2
+
+
+def test_what_was_answered_is_recorded_at_the_exit_of_the_interpreter() -> None:
+    exits = """
+from opentelemetry.sdk.trace import SpanProcessor
+
+class Says(SpanProcessor):
+    def on_end(self, span):
+        say("ended " + span.name)
+    def shutdown(self):
+        say("shut down")
+
+at_exit = TracerProvider()
+at_exit.add_span_processor(Says())
+trace.set_tracer_provider(at_exit)
+
+def call():
+    worker = rm.ModelWorker(Doubler())
+    worker.start(ENDPOINT)
+    with connect() as client:
+        for _ in range(100):
+            client.infer([[1, 2]], traceparent="%s")
+    return worker
+
+worker = call()
+"""
+    without_provider = BEGIN.split("exporter =", maxsplit=1)[0]
+    told = run(models(new_endpoint()), without_provider, exits % traceparent(1), stuck=True)
+    assert told.count("ended remotemedia.infer") == 100
+    assert told[-1] == "shut down"
 
 
 def test_a_worker_that_is_dropped_ends_its_recorder() -> None:
