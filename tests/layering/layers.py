@@ -21,7 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "channel": {"base", "platform", "memory", "tensor", "worker"},
     "oip": {"base", "platform", "tensor", "registry", "worker"},
     "grpc": {"base", "platform", "memory", "tensor", "registry", "worker", "oip"},
-    "http": {"base", "platform", "tensor", "worker", "oip"},
+    "http": {"base", "platform", "memory", "registry", "tensor", "worker", "oip"},
     "transports": {"base", "platform", "worker", "channel", "grpc", "http"},
 }
 """Rooms of cpp/remotemedia and what each may include beside itself."""

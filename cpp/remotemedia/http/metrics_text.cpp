@@ -8,9 +8,12 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string_view>
 #include <vector>
 
+#include "remotemedia/memory/shared_memory_allocator.h"
+#include "remotemedia/registry/model_registry.h"
 #include "remotemedia/worker/latency_histogram.h"
 
 namespace remotemedia::detail {
@@ -95,14 +98,21 @@ class Text {
     }
   }
 
-  std::string take() { return std::move(text_); }
-
- private:
+  /// Of the whole process.
   void head(std::string_view name, const char* type, const char* help) {
     text_.append("# HELP ").append(name).append(" ").append(help).append("\n");
     text_.append("# TYPE ").append(name).append(" ").append(type).append("\n");
   }
+  template <class Number>
+  void sample(std::string_view name, std::string_view labels, Number value) {
+    text_.append(name);
+    if (!labels.empty()) text_.append("{").append(labels).append("}");
+    text_.append(" ").append(shown(value)).append("\n");
+  }
 
+  std::string take() { return std::move(text_); }
+
+ private:
   void sample(std::string_view name, const Counted& counted, std::string_view labels, const std::string& value) {
     text_.append(name).append("{model=\"").append(escaped(counted.name)).append("\"");
     if (!labels.empty()) text_.append(",").append(labels);
@@ -112,6 +122,47 @@ class Text {
   std::vector<Counted> counted_;
   std::string text_;
 };
+
+/// What the registries of this process have loaded and evicted.
+void append_registries(Text& text) {
+  const RegistryMetrics metrics = ModelRegistry::metrics_of_all();
+  text.head("remotemedia_model_loads_total", "counter", "Loads of models, by how they ended.");
+  text.sample("remotemedia_model_loads_total", "outcome=\"loaded\"", metrics.loads);
+  text.sample("remotemedia_model_loads_total", "outcome=\"failed\"", metrics.failed_loads);
+  const std::string time = "remotemedia_model_load_duration_seconds";
+  text.head(time, "histogram", "Of loads that succeeded.");
+  for (std::size_t i = 0; i < metrics.load_times.size(); ++i) {
+    const std::string limit = i < RegistryMetrics::kLoadSecondsBounds.size()
+                                  ? shown(RegistryMetrics::kLoadSecondsBounds[i])
+                                  : std::string("+Inf");
+    text.sample(time + "_bucket", std::string("le=\"").append(limit).append("\""), metrics.load_times[i]);
+  }
+  text.sample(time + "_sum", {}, seconds(metrics.load_time_total));
+  text.sample(time + "_count", {}, metrics.loads);
+  text.head("remotemedia_model_hits_total", "counter", "Calls for a model that found it in memory, or being loaded.");
+  text.sample("remotemedia_model_hits_total", {}, metrics.cache_hits);
+  const std::string evictions = "remotemedia_model_evictions_total";
+  text.head(evictions, "counter", "Models that went: for another's room, for their time was up, or asked to.");
+  text.sample(evictions, "reason=\"pressure\"", metrics.evictions_by_pressure);
+  text.sample(evictions, "reason=\"time\"", metrics.evictions_by_time);
+  text.sample(evictions, "reason=\"asked\"",
+              metrics.evictions - metrics.evictions_by_pressure - metrics.evictions_by_time);
+  text.head("remotemedia_models_in_memory", "gauge", "Models of registries: in memory, or being loaded.");
+  text.sample("remotemedia_models_in_memory", {}, metrics.total_models);
+  text.head("remotemedia_models_in_memory_bytes", "gauge", "Memory that these say they take.");
+  text.sample("remotemedia_models_in_memory_bytes", {}, metrics.total_memory_bytes);
+}
+
+/// Where the allocators of this process got no shared memory.
+void append_fallbacks(Text& text) {
+  const std::string name = "remotemedia_shared_memory_fallbacks_total";
+  std::map<std::string, std::uint64_t> fallbacks = SharedMemoryAllocator::metrics_of_all().fallbacks;
+  fallbacks.try_emplace("budget");  // there from the beginning, so that the first one is seen
+  text.head(name, "counter", "Blocks that became memory of this process, by what was in the way of shared memory.");
+  for (const auto& [reason, count] : fallbacks) {
+    text.sample(name, std::string("reason=\"").append(escaped(reason)).append("\""), count);
+  }
+}
 
 }  // namespace
 
@@ -150,6 +201,8 @@ std::string metrics_text(const ServedModels& models) {
               [](const Counted& of) { return of.serving ? 1 : 0; });
   text.metric("remotemedia_uptime_seconds", "gauge", "Since the worker began.",
               [](const Counted& of) { return of.info.uptime_seconds; });
+  append_registries(text);
+  append_fallbacks(text);
   return text.take();
 }
 

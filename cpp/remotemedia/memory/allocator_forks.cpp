@@ -2,6 +2,7 @@
 
 #include "remotemedia/memory/allocator_forks.h"
 
+#include <new>
 #include <vector>
 
 #include "remotemedia/base/mutex.h"
@@ -14,6 +15,7 @@ namespace {
 struct Guarded {
   Mutex mutex;
   std::vector<AllocatorCore*> cores REMOTEMEDIA_GUARDED_BY(mutex);
+  AllocatorMetrics gone REMOTEMEDIA_GUARDED_BY(mutex);  ///< Of those that were there.
 };
 
 void before_fork();
@@ -41,6 +43,15 @@ void unlock(bool in_child) REMOTEMEDIA_THREAD_ANNOTATION(no_thread_safety_analys
 void after_fork_in_parent() { unlock(false); }
 void after_fork_in_child() { unlock(true); }
 
+void add(AllocatorMetrics& sum, const AllocatorMetrics& more) {
+  sum.regions_active += more.regions_active;
+  sum.bytes_reserved += more.bytes_reserved;
+  sum.bytes_allocated += more.bytes_allocated;
+  sum.allocations_total += more.allocations_total;
+  sum.frees_total += more.frees_total;
+  for (const auto& [reason, count] : more.fallbacks) sum.fallbacks[reason] += count;
+}
+
 }  // namespace
 
 void guard_forks(AllocatorCore& core) {
@@ -51,6 +62,19 @@ void guard_forks(AllocatorCore& core) {
 void unguard_forks(AllocatorCore& core) noexcept {
   MutexLock lock(guarded().mutex);
   std::erase(guarded().cores, &core);
+  try {
+    AllocatorMetrics last = core.metrics();
+    last.regions_active = last.bytes_reserved = last.bytes_allocated = 0;
+    add(guarded().gone, last);
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): some of its counts are lost
+  }
+}
+
+AllocatorMetrics metrics_of_all_allocators() {
+  MutexLock lock(guarded().mutex);
+  AllocatorMetrics sum = guarded().gone;
+  for (const AllocatorCore* core : guarded().cores) add(sum, core->metrics());
+  return sum;
 }
 
 }  // namespace remotemedia::detail

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keeps allocators usable around fork(): their books are locked while it happens, and in the child they are told that
-// all shared memory and all other threads are the parent's.
+// Knows all allocators of this process. Keeps them usable around fork(): their books are locked while it happens, and
+// in the child they are told that all shared memory and all other threads are the parent's. And counts them together.
 
 #pragma once
+
+#include "remotemedia/memory/allocator_metrics.h"
 
 namespace remotemedia::detail {
 
@@ -14,5 +16,10 @@ class AllocatorCore;
 /// Errors:  std::bad_alloc.
 void guard_forks(AllocatorCore& core);
 void unguard_forks(AllocatorCore& core) noexcept;
+
+/// Of those that take part, and what the others had counted until they did no more.
+///
+/// Errors:  std::bad_alloc.
+AllocatorMetrics metrics_of_all_allocators();
 
 }  // namespace remotemedia::detail

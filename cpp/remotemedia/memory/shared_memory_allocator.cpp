@@ -7,6 +7,7 @@
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/memory/allocator_core.h"
+#include "remotemedia/memory/allocator_forks.h"
 
 namespace remotemedia {
 
@@ -45,6 +46,8 @@ std::size_t SharedMemoryAllocator::session_usage(std::string_view session) const
 std::size_t SharedMemoryAllocator::close_session(std::string_view session) { return core_->close_session(session); }
 
 AllocatorMetrics SharedMemoryAllocator::metrics() const { return core_->metrics(); }
+
+AllocatorMetrics SharedMemoryAllocator::metrics_of_all() { return detail::metrics_of_all_allocators(); }
 
 void SharedMemoryAllocator::close() { core_->close(); }
 

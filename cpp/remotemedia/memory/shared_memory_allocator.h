@@ -75,6 +75,9 @@ class REMOTEMEDIA_API SharedMemoryAllocator {
 
   AllocatorMetrics metrics() const;
 
+  /// Of all allocators of this process together; what those have counted that are gone included.
+  static AllocatorMetrics metrics_of_all();
+
   /// Ends all exports, lets spare and empty segments go, ends the thread. Blocks stay valid; new ones are heap. Twice
   /// is once.
   void close();

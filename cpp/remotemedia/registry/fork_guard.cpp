@@ -17,6 +17,7 @@ namespace {
 struct Guarded {
   Mutex mutex;
   std::vector<RegistryCore*> cores REMOTEMEDIA_GUARDED_BY(mutex);
+  RegistryMetrics gone REMOTEMEDIA_GUARDED_BY(mutex);  ///< Of those that were there.
 };
 
 void before_fork();
@@ -56,6 +57,22 @@ void after_fork_in_child() REMOTEMEDIA_THREAD_ANNOTATION(no_thread_safety_analys
   guarded().mutex.unlock();
 }
 
+void add(RegistryMetrics& sum, const RegistryMetrics& more) noexcept {
+  sum.total_models += more.total_models;
+  sum.total_memory_bytes += more.total_memory_bytes;
+  sum.cache_hits += more.cache_hits;
+  sum.cache_misses += more.cache_misses;
+  sum.loads += more.loads;
+  sum.failed_loads += more.failed_loads;
+  sum.evictions += more.evictions;
+  sum.evictions_by_pressure += more.evictions_by_pressure;
+  sum.evictions_by_time += more.evictions_by_time;
+  sum.evicted_bytes += more.evicted_bytes;
+  sum.eviction_age_total += more.eviction_age_total;
+  sum.load_time_total += more.load_time_total;
+  for (std::size_t i = 0; i < sum.load_times.size(); ++i) sum.load_times[i] += more.load_times[i];
+}
+
 }  // namespace
 
 void guard_forks(RegistryCore& core) {
@@ -65,7 +82,18 @@ void guard_forks(RegistryCore& core) {
 
 void unguard_forks(RegistryCore& core) noexcept {
   MutexLock lock(guarded().mutex);
-  std::erase(guarded().cores, &core);
+  if (std::erase(guarded().cores, &core) == 0) return;
+  RegistryMetrics last = core.metrics();
+  last.total_models = 0;
+  last.total_memory_bytes = 0;
+  add(guarded().gone, last);
+}
+
+RegistryMetrics metrics_of_all_registries() {
+  MutexLock lock(guarded().mutex);
+  RegistryMetrics sum = guarded().gone;
+  for (const RegistryCore* core : guarded().cores) add(sum, core->metrics());
+  return sum;
 }
 
 }  // namespace remotemedia::detail

@@ -126,7 +126,9 @@ std::exception_ptr RegistryCore::make_room_for(const Flight& flight, std::size_t
     if (!plan.fits) return out_of_memory(flight, models, plan);
     std::vector<ModelSlot*> victims;
     for (const std::size_t i : plan.victims) victims.push_back(models.slots[i]);
-    if (begin_evictions(victims)) return nullptr;
+    if (!begin_evictions(victims)) continue;
+    counts_.evictions_by_pressure += victims.size();
+    return nullptr;
   }
 }
 

@@ -46,7 +46,9 @@ struct RegistryMetrics {
   std::uint64_t cache_misses = 0;      ///< Calls that started a load.
   std::uint64_t loads = 0;             ///< That succeeded.
   std::uint64_t failed_loads = 0;
-  std::uint64_t evictions = 0;  ///< By pressure, time, evict() or clear().
+  std::uint64_t evictions = 0;              ///< By pressure, time, evict() or clear().
+  std::uint64_t evictions_by_pressure = 0;  ///< Of these: for the room that another one needed,
+  std::uint64_t evictions_by_time = 0;      ///< and those whose time was up.
   std::uint64_t evicted_bytes = 0;
   Duration eviction_age_total{0};  ///< From load to eviction, summed.
   Duration load_time_total{0};

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "remotemedia/registry/fork_guard.h"
+
 namespace remotemedia {
 
 ModelRegistry::ModelRegistry(const RegistryConfig& config) : core_(detail::RegistryCore::open(config)) {}
@@ -32,6 +34,8 @@ LoadPlan ModelRegistry::plan(std::string_view key, std::size_t memory_bytes) con
 
 std::vector<ModelInfo> ModelRegistry::list_models() const { return core_->list_models(); }
 RegistryMetrics ModelRegistry::metrics() const { return core_->metrics(); }
+
+RegistryMetrics ModelRegistry::metrics_of_all() { return detail::metrics_of_all_registries(); }
 
 std::function<void()> ModelRegistry::subscribe(std::function<void(const RegistryEvent&)> listener) {
   return [core = std::weak_ptr(core_), subscriber = core_->subscribe(std::move(listener))] {

@@ -141,6 +141,9 @@ class REMOTEMEDIA_API ModelRegistry {
   std::vector<ModelInfo> list_models() const;
   RegistryMetrics metrics() const;
 
+  /// Of all registries of this process together; what those have counted that are gone included.
+  static RegistryMetrics metrics_of_all();
+
   /// Calls `listener` for every event from now on, in order, on the registry's own thread, which destroys models too;
   /// returns what ends that. What it throws is logged. A listener that falls 65,536 events behind misses hits and
   /// releases.

@@ -172,6 +172,7 @@ EvictionResult RegistryCore::evict_idle_expired(TimePoint now) {
     ++evicted.count;
     evicted.bytes += models.entries[i].memory_bytes;
   }
+  counts_.evictions_by_time += evicted.count;
   return evicted;
 }
 

@@ -91,6 +91,9 @@ void bind_records(nb::module_& m) {
       .def_ro("loads", &RegistryMetrics::loads, "Loads that succeeded.")
       .def_ro("failed_loads", &RegistryMetrics::failed_loads)
       .def_ro("evictions", &RegistryMetrics::evictions, "Models that went, by pressure, time, evict or clear.")
+      .def_ro("evictions_by_pressure", &RegistryMetrics::evictions_by_pressure,
+              "Of these: for the room that another one needed.")
+      .def_ro("evictions_by_time", &RegistryMetrics::evictions_by_time, "Of these: whose time was up.")
       .def_ro("evicted_bytes", &RegistryMetrics::evicted_bytes)
       .def_prop_ro(
           "eviction_age_seconds_total",

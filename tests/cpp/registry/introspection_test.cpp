@@ -222,6 +222,28 @@ TEST_F(IntrospectionTest, EveryWayToGoIsOneEviction) {
   hold("by clear");
   registry_->clear();
   EXPECT_EQ(registry_->metrics().evictions, 5U);
+  EXPECT_EQ(registry_->metrics().evictions_by_pressure, 1U);
+  EXPECT_EQ(registry_->metrics().evictions_by_time, 2U);
+}
+
+TEST_F(IntrospectionTest, AllRegistriesAreCountedTogetherAlsoThoseThatAreGone) {
+  const RegistryMetrics before = ModelRegistry::metrics_of_all();
+  make({.max_models = 1});
+  hold("one");
+  hold("other");
+  {
+    ModelRegistry gone;
+    auto handle = gone.get_or_load<int>("number", [] { return std::make_unique<int>(1); }, {.memory_bytes = 100});
+    const RegistryMetrics both = ModelRegistry::metrics_of_all();
+    EXPECT_EQ(both.loads, before.loads + 3);
+    EXPECT_EQ(both.total_models, before.total_models + 2);
+    EXPECT_EQ(both.total_memory_bytes - before.total_memory_bytes, 100 + registry_->metrics().total_memory_bytes);
+  }
+  const RegistryMetrics after = ModelRegistry::metrics_of_all();
+  EXPECT_EQ(after.loads, before.loads + 3);
+  EXPECT_EQ(after.load_times.back(), before.load_times.back() + 3);
+  EXPECT_EQ(after.evictions_by_pressure, before.evictions_by_pressure + 1);
+  EXPECT_EQ(after.total_models, before.total_models + 1);
 }
 
 TEST_F(IntrospectionTest, HitsAreExactUnderManyThreads) {

@@ -81,3 +81,47 @@ def test_the_page_shows_each_model() -> None:
         assert page.count('class="well"') == 1
         assert '<td class="ill">unloaded</td>' in page
         assert samples(server, "/metrics")["remotemedia_serving", "doubler"] == 0
+
+
+REGISTRIES = """
+def loads():
+    return [1]
+
+def fails():
+    raise ValueError("not there")
+
+def count():
+    shared = rm.registry()
+    for key in ("a", "a", "b"):
+        shared.get_or_load(key, loads, memory_bytes=100).release()
+    shared.evict("a")
+    shared.get_or_load("b", loads, memory_bytes=100).release()
+    for _ in range(2):
+        with contextlib.suppress(rm.LoadFailed):
+            shared.get_or_load("c", fails)
+    small = rm.ModelRegistry(rm.RegistryConfig(max_models=1))
+    for key in ("one", "other"):
+        small.get_or_load(key, loads).release()
+    small.clear()
+    allocator = rm.SharedMemoryAllocator(rm.AllocatorConfig(max_memory_bytes=2_000_000))
+    held = [allocator.allocate_tensor(1_500_000) for _ in range(3)]
+    say(str([each.storage for each in held]))
+"""
+
+
+def test_metrics_tell_of_registries_and_allocators() -> None:
+    with wire_server(f"{REGISTRIES}\ncount()\nserve(Doubler(), {HTTP})") as server:
+        for _ in range(2):
+            told = samples(server, "/metrics")
+            assert told["remotemedia_model_loads_total", "loaded"] == 4
+            assert told["remotemedia_model_loads_total", "failed"] >= 1
+            assert told["remotemedia_model_load_duration_seconds_count",] == 4
+            assert told["remotemedia_model_load_duration_seconds_bucket", "+Inf"] == 4
+            assert told["remotemedia_model_hits_total",] >= 2
+            assert told["remotemedia_model_evictions_total", "asked"] == 2
+            assert told["remotemedia_model_evictions_total", "pressure"] == 1
+            assert told["remotemedia_model_evictions_total", "time"] == 0
+            assert told["remotemedia_models_in_memory",] == 1
+            assert told["remotemedia_models_in_memory_bytes",] == 100
+            assert told["remotemedia_shared_memory_fallbacks_total", "budget"] == 2
+    assert "['shared_memory', 'heap', 'heap']" in server.program.lines
