@@ -209,7 +209,6 @@ RestCall rest_call(const HttpRequest& request, const WorkerCore& core, const Cli
   Parameters parameters = parameters_of(parts);
   call.binary_outputs = flag(parameters, "binary_data_output");
   take_parameters(std::move(parameters), call.received);
-  call.received.call.trace = trace_context(request.traceparent, request.tracestate);
   for (const json* const output : objects_in(parts, "outputs")) take_output(*output, regions, call);
   check_requested(call.received.requested, core.signature(), core.model_id());
   for (const json* const input : objects_in(parts, "inputs")) {

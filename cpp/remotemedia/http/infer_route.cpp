@@ -103,6 +103,7 @@ std::shared_ptr<PendingResponse> infer(const ServedModels::Use& model, const Htt
                                        const ClientRegions& regions, const std::shared_ptr<Caller>& of_connection,
                                        const std::shared_ptr<Caller>& of_sessions, Respond respond) {
   RestCall call = rest_call(request, model->core, regions);
+  call.received.call.trace = trace_context(request.traceparent, request.tracestate);
   const std::shared_ptr<Caller>& caller = call.received.call.session_id ? of_sessions : of_connection;
   return std::make_shared<PendingInfer>(model, std::move(call), caller, std::move(respond));
 }

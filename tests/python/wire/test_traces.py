@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import urllib3
 
 import remotemedia as rm
 from tests.python.core.program import run
@@ -50,6 +51,16 @@ def test_what_is_malformed_is_left_out(way: str) -> None:
         assert none == [[[None, None, {}]]] * len(MALFORMED)
         assert without_state == [[traceparent(1), None, {}]]
         assert newer == [[traceparent(1), None, {}]]
+
+
+def test_a_body_without_json_belongs_to_a_trace_too() -> None:
+    x = np.full(2, 3, np.float32).tobytes()
+    with traced_server() as server:
+        for span in (1, 2):
+            headers = {"Inference-Header-Content-Length": "0", "traceparent": traceparent(span)}
+            answer = urllib3.request("POST", server.http + "/v2/models/traced/infer", body=x, headers=headers)
+            assert answer.status == 200
+        assert [run[0][0] for run in server.told()] == [traceparent(1), traceparent(2)]
 
 
 @pytest.mark.parametrize("way", ["unix", "own grpc"])
