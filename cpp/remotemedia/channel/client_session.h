@@ -68,7 +68,10 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;
-  bool receive_until(const std::function<bool()>& done, TimePoint deadline) override;
+  bool receive_until(std::uint64_t /*call*/, const std::function<bool()>& done, TimePoint deadline) override {
+    return receive_until(done, deadline);
+  }
+  bool receive_until(const std::function<bool()>& done, TimePoint deadline);
   WorkerInfo status(TimePoint deadline) override;
   HealthReport health(TimePoint deadline) override;
   void close() noexcept override;

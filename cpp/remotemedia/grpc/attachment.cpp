@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/received_message.h"
 #include "remotemedia/platform/monotonic_clock.h"
 
@@ -13,6 +14,7 @@ Attachment::Attachment(std::function<void()> on_over)
     : OutgoingStream(std::numeric_limits<std::size_t>::max()), on_over_(std::move(on_over)) {}
 
 std::optional<v1::AttachEvent> Attachment::first(TimePoint deadline) {
+  const Prompt prompt;
   MutexLock lock(mutex_);
   while (!first_ && !error_ && !status_ && monotonic_clock().now() < deadline) {
     monotonic_clock().wait_until(changed_, mutex_, deadline);
@@ -27,6 +29,7 @@ std::optional<grpc::Status> Attachment::status() const {
 }
 
 void Attachment::wait_until_over() {
+  const Prompt prompt;
   MutexLock lock(mutex_);
   while (!status_) changed_.wait(mutex_);
 }

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
-#include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/infer_message.h"
 #include "remotemedia/grpc/method_path.h"
 #include "remotemedia/grpc/outgoing_stream.h"
@@ -33,7 +32,7 @@ class OneAnswer final : public ClientCall, public std::enable_shared_from_this<O
   grpc::ClientContext& metadata() noexcept override { return context_; }
   void start(const grpc::ByteBuffer& request) override {
     self_ = shared_from_this();
-    call_ = connection().channel().unary(context_, method_path(kInferenceService, "ModelInfer"), request);
+    call_ = connection().channel().unary(context_, method_path(kInferenceService, "ModelInfer"), request, queue());
     call_->StartCall();
     call_->Finish(&response_, &status_, finished_.tag());
   }
@@ -153,6 +152,7 @@ void ClientCall::is_done(const grpc::Status& status) noexcept {
     give(failed(std::make_exception_ptr(connection_->error_of(why, metadata(), cancelled_here))));
   }
   if (alarm_) alarm_->Cancel();
+  prompt_.reset();
   const std::shared_ptr<GrpcConnection> connection = std::move(connection_);
   connection->is_done(*this);
 }

@@ -17,13 +17,15 @@
 #include <string_view>
 
 #include "remotemedia/base/clock.h"
+#include "remotemedia/grpc/callers_queue.h"
+#include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/completion.h"
 #include "remotemedia/grpc/grpc_connection.h"
 #include "remotemedia/worker/request.h"
 
 namespace remotemedia::detail {
 
-/// Its answers are given by the threads of client_queue(), one at a time; it lasts until gRPC is done with it.
+/// Its answers are given by the thread of client_queue(), or by whoever tells; it lasts until gRPC is done with it.
 ///
 /// Threads:  any.
 class ClientCall {
@@ -50,6 +52,18 @@ class ClientCall {
   static std::shared_ptr<ClientCall> make(bool stream, std::shared_ptr<GrpcConnection> connection, std::uint64_t number,
                                           std::string session, OnAnswer on_answer);
 
+  /// Before it starts, one of both: who is told its answer, and as soon as it comes.
+  void receive_at_once() { prompt_.emplace(); }
+  void receive_by_caller() {
+    prompt_.reset();
+    callers_.emplace();
+  }
+
+  /// Waits for the answer of one that its caller receives, and gives it; of all others that is done elsewhere.
+  CallersQueue::Told tell(TimePoint deadline) {
+    return callers_ ? callers_->tell(deadline) : CallersQueue::Told::elsewhere;
+  }
+
   /// Before it waits for its turn: it does no longer than this.
   void wait_at_most_until(std::shared_ptr<ClientCall> self, TimePoint deadline);
 
@@ -58,6 +72,7 @@ class ClientCall {
 
  protected:
   GrpcConnection& connection() const noexcept { return *connection_; }
+  grpc::CompletionQueue& queue() noexcept { return callers_ ? callers_->get() : client_queue(); }
   void give(Answer&& answer) noexcept;
   Error error_of(const grpc::Status& status, std::string_view name) const;
   bool has_ended() const noexcept { return ended_; }
@@ -67,6 +82,8 @@ class ClientCall {
   const std::weak_ptr<GrpcConnection> waits_at_;
   OnAnswer on_answer_;
   bool ended_ = false;  ///< The last one was given.
+  std::optional<CallersQueue> callers_;
+  std::optional<Prompt> prompt_;
 
   void rang(bool ok) noexcept;
   std::shared_ptr<ClientCall> kept_by_alarm_;

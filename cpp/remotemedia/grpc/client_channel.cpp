@@ -8,6 +8,7 @@
 
 #include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/credentials.h"
+#include "remotemedia/grpc/transfer_arguments.h"
 #include "remotemedia/memory/fork_generation.h"
 
 namespace remotemedia::detail {
@@ -24,6 +25,7 @@ grpc::ChannelArguments channel_arguments() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  set_transfer_arguments([&](const char* name, int value) { arguments.SetInt(name, value); });
   return arguments;
 }
 
@@ -40,8 +42,9 @@ ClientChannel::~ClientChannel() {
 
 std::unique_ptr<grpc::GenericClientAsyncResponseReader> ClientChannel::unary(grpc::ClientContext& context,
                                                                              const std::string& method,
-                                                                             const grpc::ByteBuffer& request) {
-  return stub_->PrepareUnaryCall(&context, method, request, &client_queue());
+                                                                             const grpc::ByteBuffer& request,
+                                                                             grpc::CompletionQueue& queue) {
+  return stub_->PrepareUnaryCall(&context, method, request, &queue);
 }
 
 std::unique_ptr<grpc::GenericClientAsyncReaderWriter> ClientChannel::stream(grpc::ClientContext& context,
@@ -54,7 +57,7 @@ grpc::Status ClientChannel::ask(grpc::ClientContext& context, const std::string&
                                 const std::function<bool()>& given_up) {
   grpc::CompletionQueue queue;
   grpc::Status status;
-  const auto call = stub_->PrepareUnaryCall(&context, method, request, &queue);
+  const auto call = unary(context, method, request, queue);
   call->StartCall();
   call->Finish(&response, &status, this);
   void* tag = nullptr;

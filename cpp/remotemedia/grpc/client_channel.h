@@ -31,9 +31,10 @@ class ClientChannel {
   /// In a forked child it leaves what is gRPC's alone.
   ~ClientChannel();
 
-  /// Not begun yet; their completions come by client_queue().
+  /// Not begun yet. The completions of a stream come by client_queue().
   std::unique_ptr<grpc::GenericClientAsyncResponseReader> unary(grpc::ClientContext& context, const std::string& method,
-                                                                const grpc::ByteBuffer& request);
+                                                                const grpc::ByteBuffer& request,
+                                                                grpc::CompletionQueue& queue);
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream(grpc::ClientContext& context, const std::string& method);
 
   /// Waits for the answer, until the deadline of `context`. given_up: asked now and then, unless it is empty: true, and

@@ -85,16 +85,21 @@ void GrpcConnection::attach(const ClientId& client, const std::string& model, Ti
 }
 
 void GrpcConnection::attachment_is_over() noexcept {
-  std::vector<std::shared_ptr<ClientCall>> calls;
   {
     MutexLock lock(mutex_);
     over_ = true;
-    for (const auto& [number, call] : calls_) calls.push_back(call);
     changed_.notify_all();
   }
-  for (const auto& call : calls) {
+  for (const auto& call : calls()) {
     if (!withdraw(*call, {grpc::StatusCode::UNAVAILABLE, "it waited for the session's call before it"})) call->cancel();
   }
+}
+
+std::vector<std::shared_ptr<ClientCall>> GrpcConnection::calls() const {
+  std::vector<std::shared_ptr<ClientCall>> all;
+  MutexLock lock(mutex_);
+  for (const auto& [number, call] : calls_) all.push_back(call);
+  return all;
 }
 
 void GrpcConnection::check_usable() const {
@@ -112,8 +117,7 @@ TensorBuffer GrpcConnection::allocate(const Dims& shape, DataType dtype) {
   return TensorBuffer::allocate(shape, dtype);
 }
 
-std::uint64_t GrpcConnection::submit(const TensorMap& inputs, Call&& call, ReceivedBy /*receiver*/,
-                                     Waiting /*waiting*/) {
+std::uint64_t GrpcConnection::submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting /*waiting*/) {
   check_usable();
   const std::uint64_t number = ++last_number_;
   const auto made = ClientCall::make(call.stream, shared_from_this(), number, call.session_id.value_or(""),
@@ -133,12 +137,14 @@ std::uint64_t GrpcConnection::submit(const TensorMap& inputs, Call&& call, Recei
     check_usable();
     calls_.emplace(number, made);
   }
-  if (!call.session_id) {
-    made->start(request);
-    return number;
+  const bool by_caller = receiver == ReceivedBy::caller && !call.stream;
+  if (call.session_id || !by_caller) made->receive_at_once();
+  if (call.session_id) {
+    if (call.deadline != TimePoint::max()) made->wait_at_most_until(made, call.deadline);
+    if (!lines_.enter(made->session, {made, request})) return number;
   }
-  if (call.deadline != TimePoint::max()) made->wait_at_most_until(made, call.deadline);
-  if (lines_.enter(made->session, {made, request})) made->start(request);
+  if (by_caller) made->receive_by_caller();
+  made->start(request);
   return number;
 }
 
@@ -152,7 +158,9 @@ void GrpcConnection::cancel(std::uint64_t call) noexcept {
   const auto found = find(call);
   if (found == nullptr) return;
   found->cancelled_here = true;
-  if (!withdraw(*found, grpc::Status::CANCELLED)) found->cancel();
+  if (withdraw(*found, grpc::Status::CANCELLED)) return;
+  found->cancel();
+  found->tell(TimePoint::max());
 }
 
 bool GrpcConnection::withdraw(ClientCall& call, const grpc::Status& status) noexcept {
@@ -182,12 +190,16 @@ void GrpcConnection::is_done(const ClientCall& call) noexcept {
   changed_.notify_all();
 }
 
-bool GrpcConnection::receive_until(const std::function<bool()>& done, TimePoint deadline) {
+bool GrpcConnection::receive_until(std::uint64_t call, const std::function<bool()>& done, TimePoint deadline) {
+  const std::shared_ptr<ClientCall> receives = find(call);
   for (;;) {
     const std::uint64_t given = given_;
     if (done()) return true;
     if (deadline != TimePoint::max() && monotonic_clock().now() >= deadline) return false;
+    const auto told = receives == nullptr ? CallersQueue::Told::elsewhere : receives->tell(deadline);
+    if (told == CallersQueue::Told::here) continue;
     MutexLock lock(mutex_);
+    if (told == CallersQueue::Told::not_in_time) changed_.notify_all();  // another one may wait for the same call
     if (given_ != given) continue;
     if (over_ && calls_.empty()) return false;
     monotonic_clock().wait_until(changed_, mutex_, deadline);
@@ -259,6 +271,8 @@ void GrpcConnection::close() noexcept {
   attachment_is_over();
   if (attachment != nullptr) attachment->cancel();
   if (is_client_queue_thread()) return;  // which the calls end on, when it has returned
+  const Prompt prompt;
+  for (const auto& call : calls()) call->tell(TimePoint::max());
   {
     MutexLock lock(mutex_);
     while (!calls_.empty()) changed_.wait(mutex_);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "remotemedia/base/mutex.h"
 #include "remotemedia/grpc/callers.h"
@@ -51,7 +52,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;
-  bool receive_until(const std::function<bool()>& done, TimePoint deadline) override;
+  bool receive_until(std::uint64_t call, const std::function<bool()>& done, TimePoint deadline) override;
   WorkerInfo status(TimePoint deadline) override;
   HealthReport health(TimePoint deadline) override;
   void close() noexcept override;
@@ -63,6 +64,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
 
   void attach(const ClientId& client, const std::string& model, TimePoint deadline);
   void attachment_is_over() noexcept;
+  std::vector<std::shared_ptr<ClientCall>> calls() const;
   void check_usable() const;
   void authorize(grpc::ClientContext& context) const;
   std::shared_ptr<ClientCall> find(std::uint64_t call) const;

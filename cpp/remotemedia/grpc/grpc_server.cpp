@@ -15,6 +15,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/base/log.h"
 #include "remotemedia/grpc/credentials.h"
+#include "remotemedia/grpc/transfer_arguments.h"
 #include "remotemedia/platform/os_error.h"
 #include "remotemedia/platform/tcp_address.h"
 
@@ -26,6 +27,7 @@ constexpr std::chrono::milliseconds kToLeave{500};
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(-1);  // of 2 GiB, which is protobuf's
   builder.SetMaxSendMessageSize(-1);
+  set_transfer_arguments([&](const char* name, int value) { builder.AddChannelArgument(name, value); });
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
@@ -69,7 +71,7 @@ bool GrpcServer::listen(const std::string& address) {
   std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
   if (server_ != nullptr) {
-    queue_.emplace(std::move(queue));
+    queue_.start(std::move(queue));
   } else {
     queue->Shutdown();
   }
@@ -98,7 +100,7 @@ void GrpcServer::add(const ServedWorker& worker, const std::string& shared_memor
   models_.add(worker);
   clients_.offer(worker.core.model_id(), shared_memory_endpoint);
   std::call_once(accepts_, [this] {
-    for (RawService* const service : services()) service->accept(queue_->get());
+    for (RawService* const service : services()) service->accept(queue_.get());
   });
 }
 
@@ -114,6 +116,7 @@ GrpcServer::~GrpcServer() {
   health_.end();
   server_->Shutdown(std::chrono::system_clock::now() + kToLeave);
   for (RawService* const service : services()) service->wait_for_last_call();
+  queue_.stop();
 }
 
 }  // namespace remotemedia::detail

@@ -54,6 +54,9 @@ class GrpcServer {
 
   void announce_drain(const std::string& model_id) { clients_.announce_drain(model_id); }
 
+  /// Of all its models.
+  CallSource& calls() noexcept { return queue_; }
+
   /// Waits until nobody uses it.
   void remove(const std::string& model_id);
 
@@ -66,7 +69,8 @@ class GrpcServer {
 
   const WireAccess access_;
   ServedModels models_;
-  Callers callers_;
+  ServerQueue queue_;
+  Callers callers_{queue_};
   ClientRegions regions_{access_.allow_client_shared_memory};
   AttachService clients_{models_, callers_};
   ModelService leases_{models_, loads_};
@@ -80,7 +84,6 @@ class GrpcServer {
   int port_ = 0;
   std::optional<platform::ClaimedAddress> path_;
   std::unique_ptr<grpc::Server> server_;
-  std::optional<ServerQueue> queue_;
   std::once_flag accepts_;  ///< Calls, with the first model: those that came before wait for it.
 };
 

@@ -72,7 +72,7 @@ bool PendingCall::wait_until(const Condition& condition, TimePoint deadline) {
   check_not_inherited();
   deadline = std::min(deadline, deadline_);
   if (receiver_ == ReceivedBy::caller) {
-    connection_->receive_until(condition, deadline);
+    connection_->receive_until(number_, condition, deadline);
   } else {
     while (!condition()) {
       MutexLock lock(mutex_);

@@ -146,8 +146,8 @@ class REMOTEMEDIA_API WorkerConnection {
   virtual void close_session(const std::string& session_id) = 0;
 
   /// Receives until `done` says so, which is asked after every answer, or until `deadline`; whether it did. Waiting
-  /// here is quicker than waiting elsewhere for on_answer.
-  virtual bool receive_until(const std::function<bool()>& done, TimePoint deadline) = 0;
+  /// here for an answer to `call` is quicker than waiting elsewhere for on_answer.
+  virtual bool receive_until(std::uint64_t call, const std::function<bool()>& done, TimePoint deadline) = 0;
 
   virtual WorkerInfo status(TimePoint deadline) = 0;
   virtual HealthReport health(TimePoint deadline) = 0;

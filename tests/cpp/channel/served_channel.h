@@ -121,8 +121,9 @@ inline detail::Answer infer(detail::WorkerConnection& connection, TensorMap inpu
   detail::Call call;
   call.inputs = std::move(inputs);
   call.on_answer = inbox.on_answer();
-  connection.submit(std::move(call), detail::ReceivedBy::caller);
-  EXPECT_TRUE(connection.receive_until([&] { return inbox.count() > 0; }, TimePoint::max()));
+  const std::uint64_t number = connection.submit(std::move(call), detail::ReceivedBy::caller);
+  EXPECT_TRUE(connection.receive_until(
+      number, [&] { return inbox.count() > 0; }, TimePoint::max()));
   return inbox.wait_for();
 }
 

@@ -53,8 +53,9 @@ ErrorCode code_of(const Answer& answer) {
 Answer call(detail::WorkerConnection& connection, Call call) {
   Inbox inbox;
   call.on_answer = inbox.on_answer();
-  connection.submit(std::move(call), ReceivedBy::caller);
-  EXPECT_TRUE(connection.receive_until([&] { return inbox.count() > 0; }, testing::soon()));
+  const std::uint64_t number = connection.submit(std::move(call), ReceivedBy::caller);
+  EXPECT_TRUE(connection.receive_until(
+      number, [&] { return inbox.count() > 0; }, testing::soon()));
   return inbox.wait_for();
 }
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CallersQueue: where the answer to one call comes, for whoever made the call and waits for it: gRPC wakes that thread
+// and no other.
+
+#pragma once
+
+#include <grpcpp/completion_queue.h>
+
+#include <memory>
+
+#include "remotemedia/base/clock.h"
+#include "remotemedia/base/mutex.h"
+
+namespace remotemedia::detail {
+
+/// Threads:  any.
+class CallersQueue {
+ public:
+  CallersQueue();
+  CallersQueue(const CallersQueue&) = delete;
+  CallersQueue& operator=(const CallersQueue&) = delete;
+
+  /// After all of its completions were told.
+  ~CallersQueue();
+
+  grpc::CompletionQueue& get() noexcept { return *queue_; }
+
+  enum class Told { here, elsewhere, not_in_time };
+
+  /// Waits for the one completion of a call and tells it, until `deadline`; not while another thread does, or after it.
+  Told tell(TimePoint deadline);
+
+ private:
+  std::unique_ptr<grpc::CompletionQueue> queue_;  ///< Lent: there is a store of them.
+  Mutex mutex_;
+  bool others_may_not_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  ///< Since one waits, or has told.
+};
+
+}  // namespace remotemedia::detail

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What both sides of a connection tell gRPC of the way between them.
+
+#pragma once
+
+#include <grpc/impl/codegen/grpc_types.h>
+
+namespace remotemedia::detail {
+
+/// set: takes the name of an argument and its number.
+template <class SetInt>
+void set_transfer_arguments(SetInt set) {
+  // Messages that others have compressed are read, ours are not compressed.
+  set(GRPC_ARG_MINIMAL_STACK, 1);
+  set(GRPC_ARG_ENABLE_DEADLINE_CHECKS, 1);
+
+  // A window that large tensors do not wait for, and no pings to find a better one.
+  set(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  set(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
+}
+
+}  // namespace remotemedia::detail
