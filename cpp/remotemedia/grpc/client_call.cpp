@@ -43,7 +43,8 @@ class OneAnswer final : public ClientCall, public std::enable_shared_from_this<O
     const std::shared_ptr<OneAnswer> kept = std::move(self_);
     if (status_.ok()) {
       try {
-        auto response = received_message<inference::ModelInferResponse>(response_);
+        const ReceivedResponse response = received_response(response_);
+        response_.Clear();
         Answer answer;
         answer.outputs = outputs_of(response);
         give(std::move(answer));
@@ -98,7 +99,7 @@ class ManyAnswers final : public ClientCall, public OutgoingStream {
     Answer answer;
     const auto last = response.parameters().find("triton_final_response");
     answer.last = last != response.parameters().end() && last->second.bool_param();
-    answer.outputs = outputs_of(response);
+    answer.outputs = outputs_of(with_raw_contents(std::move(response)));
     give(std::move(answer));
   }
 };

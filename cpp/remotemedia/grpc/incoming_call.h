@@ -72,6 +72,7 @@ class IncomingCall {
 class UnaryCall : public IncomingCall {
  public:
   const grpc::ByteBuffer& request() const noexcept { return request_; }
+  void request_is_read() noexcept { request_.Clear(); }
 
   /// One of both, once. Nothing of the call may be used after it.
   void finish(const grpc::ByteBuffer& response) noexcept { responder_.Finish(response, grpc::Status::OK, end_.tag()); }

@@ -76,25 +76,25 @@ struct Reading {
   const ClientRegions& regions;
 };
 
-/// Takes its bytes out of the raw contents, where it has some: `next_raw` counts them.
-TensorBuffer input_of(ModelInferRequest& request, int i, int& next_raw, const Reading& reading) {
-  const ModelInferRequest::InferInputTensor& input = request.inputs(i);
+/// Of raw contents it takes the next: `next_raw` counts them.
+TensorBuffer input_of(const ReceivedRequest& request, int i, std::size_t& next_raw, const Reading& reading) {
+  const ModelInferRequest::InferInputTensor& input = request.message.inputs(i);
   Parameters parameters = parameters_of(input.parameters());
   const AnnouncedTensor announced{input.name(), reading.data_type_of(input.datatype()),
                                   std::span(input.shape().data(), static_cast<std::size_t>(input.shape_size()))};
   const std::optional<RegionPart> part = reading.regions.part_of(input.name(), parameters);
-  const bool raw = request.raw_input_contents_size() > 0;
+  const bool raw = !request.raw.empty();
   if (input.has_contents() && (raw || part)) {
     refuse(ErrorCode::invalid_tensor, "the tensor '" + input.name() + "' has contents beside " +
                                           (part ? "a region of shared memory" : "raw_input_contents"));
   }
   if (part) return tensor_of_part(announced, *part);
   if (!raw) return tensor_of_contents(announced, input.contents());
-  if (next_raw == request.raw_input_contents_size()) {
+  if (next_raw == request.raw.size()) {
     refuse(ErrorCode::invalid_tensor, "the request has more inputs than raw_input_contents");
   }
-  auto bytes = std::make_shared<const std::string>(std::move(*request.mutable_raw_input_contents(next_raw++)));
-  return tensor_of_raw(announced, std::as_bytes(std::span(*bytes)), bytes);
+  const RawContent& content = request.raw[next_raw++];
+  return tensor_of_raw(announced, content.bytes, content.owner);
 }
 
 void take_requested(const ModelInferRequest& request, const WorkerCore& core, const Reading& reading,
@@ -110,23 +110,23 @@ void take_requested(const ModelInferRequest& request, const WorkerCore& core, co
   check_requested(received.requested, core.signature(), core.model_id());
 }
 
-void take_inputs(ModelInferRequest& request, const Reading& reading, Call& call) {
-  int next_raw = 0;
-  for (int i = 0; i < request.inputs_size(); ++i) {
-    const std::string& name = request.inputs(i).name();
+void take_inputs(const ReceivedRequest& request, const Reading& reading, Call& call) {
+  std::size_t next_raw = 0;
+  for (int i = 0; i < request.message.inputs_size(); ++i) {
+    const std::string& name = request.message.inputs(i).name();
     if (call.inputs.contains(name)) refuse(ErrorCode::invalid_tensor, "the input '" + name + "' is there twice");
     call.inputs.emplace(name, input_of(request, i, next_raw, reading));
   }
-  if (next_raw != request.raw_input_contents_size()) {
-    refuse(ErrorCode::invalid_tensor, "the request has " + std::to_string(request.raw_input_contents_size()) +
+  if (next_raw != request.raw.size()) {
+    refuse(ErrorCode::invalid_tensor, "the request has " + std::to_string(request.raw.size()) +
                                           " raw_input_contents, and takes " + std::to_string(next_raw));
   }
 }
 
 }  // namespace
 
-ReceivedCall received_call(ModelInferRequest& request, const WorkerCore& core, const ClientRegions& regions) {
-  Parameters parameters = parameters_of(request.parameters());
+ReceivedCall received_call(const ReceivedRequest& request, const WorkerCore& core, const ClientRegions& regions) {
+  Parameters parameters = parameters_of(request.message.parameters());
   ReceivedCall received;
   if (const auto found = parameters.find("triton_enable_empty_final_response"); found != parameters.end()) {
     const auto* const wanted = std::get_if<bool>(&found->second);
@@ -136,18 +136,18 @@ ReceivedCall received_call(ModelInferRequest& request, const WorkerCore& core, c
   take_parameters(std::move(parameters), received);
 
   const Reading reading{&data_type_of_oip, regions};
-  take_requested(request, core, reading, received);
+  take_requested(request.message, core, reading, received);
   take_inputs(request, reading, received.call);
   return received;
 }
 
-ReceivedCall call_of_client(ModelInferRequest& request, const WorkerCore& core) {
+ReceivedCall call_of_client(const ReceivedRequest& request, const WorkerCore& core) {
   ReceivedCall received;
   static const ClientRegions none(false);
   const Reading reading{&data_type_of_client, none};
-  received.call.parameters = parameters_of(request.parameters());
+  received.call.parameters = parameters_of(request.message.parameters());
   received.wants_empty_final_response = true;
-  take_requested(request, core, reading, received);
+  take_requested(request.message, core, reading, received);
   take_inputs(request, reading, received.call);
   return received;
 }
@@ -167,19 +167,21 @@ grpc::ByteBuffer request_bytes(const std::string& model_id, const TensorMap& inp
   return slices.bytes();
 }
 
-TensorMap outputs_of(inference::ModelInferResponse& response) {
+TensorMap outputs_of(const ReceivedResponse& response) {
   const auto wrong = [](const std::string& why) {
     return Error(ErrorCode::protocol_error, "the worker is refused: its answer " + why);
   };
-  if (response.raw_output_contents_size() != response.outputs_size()) throw wrong("has outputs without elements");
+  const auto& announced_outputs = response.message.outputs();
+  if (response.raw.size() != static_cast<std::size_t>(announced_outputs.size())) {
+    throw wrong("has outputs without elements");
+  }
   TensorMap outputs;
-  for (int i = 0; i < response.outputs_size(); ++i) {
-    const auto& output = response.outputs(i);
-    auto bytes = std::make_shared<const std::string>(std::move(*response.mutable_raw_output_contents(i)));
+  for (std::size_t i = 0; i < response.raw.size(); ++i) {
+    const auto& output = announced_outputs[static_cast<int>(i)];
     try {
       const AnnouncedTensor announced{output.name(), data_type_of_client(output.datatype()),
                                       std::span(output.shape().data(), static_cast<std::size_t>(output.shape_size()))};
-      TensorBuffer tensor = tensor_of_raw(announced, std::as_bytes(std::span(*bytes)), bytes);
+      TensorBuffer tensor = tensor_of_raw(announced, response.raw[i].bytes, response.raw[i].owner);
       if (!outputs.emplace(output.name(), std::move(tensor)).second) throw wrong("has an output twice");
     } catch (const Error& error) {
       if (error.code() == ErrorCode::protocol_error) throw;

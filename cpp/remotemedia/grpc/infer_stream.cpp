@@ -89,8 +89,9 @@ class StreamInferHandler final : public CallHandler, public std::enable_shared_f
       calls_.insert(call);
     }
     try {
-      inference::ModelInferRequest message = received_message<inference::ModelInferRequest>(read_);
-      submit(*call, service_, *origin_, message, true);
+      const ReceivedRequest request = received_request(read_);
+      read_.Clear();
+      submit(*call, service_, *origin_, request, true);
     } catch (const std::exception&) {
       Answer answer;
       answer.error = std::current_exception();

@@ -18,8 +18,9 @@ class InferHandler final : public CallHandler {
 
   void begin() noexcept override {
     try {
-      auto message = received_message<inference::ModelInferRequest>(call_.request());
-      submit(*infer_, service_, call_origin(call_.context(), service_.callers), message, false);
+      const ReceivedRequest request = received_request(call_.request());
+      call_.request_is_read();
+      submit(*infer_, service_, call_origin(call_.context(), service_.callers), request, false);
     } catch (const std::exception&) {
       fail(call_, std::current_exception());
     }

@@ -8,11 +8,11 @@
 
 namespace remotemedia::detail {
 
-void submit(InferCall& call, const InferService& service, const CallOrigin& origin,
-            inference::ModelInferRequest& request, bool stream) {
+void submit(InferCall& call, const InferService& service, const CallOrigin& origin, const ReceivedRequest& request,
+            bool stream) {
   const bool of_client = origin.attached != nullptr;
-  call.begin({.model_id = request.model_name(), .request_id = request.id(), .of_client = of_client});
-  const ServedModels::Use model = service.models.find(request.model_name(), request.model_version());
+  call.begin({.model_id = request.message.model_name(), .request_id = request.message.id(), .of_client = of_client});
+  const ServedModels::Use model = service.models.find(request.message.model_name(), request.message.model_version());
   ReceivedCall received =
       of_client ? call_of_client(request, model->core) : received_call(request, model->core, service.regions);
   if (of_client) {

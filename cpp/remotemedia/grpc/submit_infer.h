@@ -11,10 +11,8 @@
 
 namespace remotemedia::detail {
 
-/// Takes the bytes out of `request`.
-///
 /// Errors:  those of received_call, ServedModels::find and InferCall::submit.
-void submit(InferCall& call, const InferService& service, const CallOrigin& origin,
-            inference::ModelInferRequest& request, bool stream);
+void submit(InferCall& call, const InferService& service, const CallOrigin& origin, const ReceivedRequest& request,
+            bool stream);
 
 }  // namespace remotemedia::detail
