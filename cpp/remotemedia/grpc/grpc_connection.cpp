@@ -220,10 +220,11 @@ Error GrpcConnection::error_of(const grpc::Status& status, std::string_view name
   return {ErrorCode::worker_unavailable, worker + " is gone, or its connection: " + status.error_message()};
 }
 
-Error GrpcConnection::error_of(const grpc::Status& status, const grpc::ClientContext& context,
-                               bool cancelled_here) const {
+/// The attachment is told of the connection's end perhaps later than this call.
+Error GrpcConnection::error_of(const grpc::Status& status, const grpc::ClientContext& context, bool cancelled_here) {
   const auto& metadata = context.GetServerTrailingMetadata();
   const auto name = metadata.find(kErrorKey);
+  if (name == metadata.end() && status.error_code() == grpc::StatusCode::UNAVAILABLE) over_ = true;
   return error_of(status, name == metadata.end() ? "" : std::string_view(name->second.data(), name->second.size()),
                   cancelled_here);
 }

@@ -72,7 +72,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   void answered() noexcept;
   void is_done(const ClientCall& call) noexcept;
   Error error_of(const grpc::Status& status, std::string_view name, bool cancelled_here) const;
-  Error error_of(const grpc::Status& status, const grpc::ClientContext& context, bool cancelled_here = false) const;
+  Error error_of(const grpc::Status& status, const grpc::ClientContext& context, bool cancelled_here = false);
   template <class Response, class Request>
   Response ask(const char* method, const Request& request, TimePoint deadline);
 

@@ -5,6 +5,7 @@
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
 #include <cerrno>
@@ -15,6 +16,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/base/log.h"
 #include "remotemedia/grpc/credentials.h"
+#include "remotemedia/grpc/grpc_limits.h"
 #include "remotemedia/grpc/transfer_arguments.h"
 #include "remotemedia/platform/os_error.h"
 #include "remotemedia/platform/tcp_address.h"
@@ -27,13 +29,18 @@ constexpr std::chrono::milliseconds kToLeave{500};
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(-1);  // of 2 GiB, which is protobuf's
   builder.SetMaxSendMessageSize(-1);
-  set_transfer_arguments([&](const char* name, int value) { builder.AddChannelArgument(name, value); });
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 20'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.SetResourceQuota(grpc::ResourceQuota("remotemedia").Resize(kMostBytesReceived));
+  const auto set = [&](const char* name, int value) { builder.AddChannelArgument(name, value); };
+  set_transfer_arguments(set);
+  set(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  set(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostStreams);
+  set(GRPC_ARG_MAX_METADATA_SIZE, kMostMetadataBytes);
+  set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kTimeForHandshake);
+  set(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kTimeWithoutCalls);
+  set(GRPC_ARG_KEEPALIVE_TIME_MS, kTimeWithoutBytes);
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kTimeForPing);
+  set(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kTimeBetweenPings);
 }
 
 std::string unbracketed(const std::string& host) {

@@ -15,6 +15,7 @@
 
 #include "remotemedia/grpc/attach_service.h"
 #include "remotemedia/grpc/callers.h"
+#include "remotemedia/grpc/grpc_limits.h"
 #include "remotemedia/grpc/health_service.h"
 #include "remotemedia/grpc/infer_message.h"
 #include "remotemedia/grpc/inference_service.h"
@@ -23,6 +24,7 @@
 #include "remotemedia/grpc/raw_service.h"
 #include "remotemedia/grpc/server_queue.h"
 #include "remotemedia/grpc/worker_messages.h"
+#include "remotemedia/oip/bytes_in_flight.h"
 #include "remotemedia/oip/client_regions.h"
 #include "remotemedia/oip/model_loads.h"
 #include "remotemedia/oip/served_models.h"
@@ -71,13 +73,15 @@ class GrpcServer {
   ServedModels models_;
   ServerQueue queue_;
   Callers callers_{queue_};
+  const std::shared_ptr<BytesInFlight> bytes_ = std::make_shared<BytesInFlight>(kMostRequestBytes);
   ClientRegions regions_{access_.allow_client_shared_memory};
   AttachService clients_{models_, callers_};
   ModelService leases_{models_, loads_};
   ModelLoads loads_{models_};  // ends first: those who wait are the service's
   Health health_{models_};
   const WireAccess everybody_;
-  RawService inference_service_{kInferenceService, inference_methods({models_, loads_, callers_, regions_}), access_};
+  RawService inference_service_{kInferenceService, inference_methods({models_, loads_, callers_, regions_, bytes_}),
+                                access_};
   RawService worker_service_{kWorkerService, clients_.methods(), access_};
   RawService model_service_{kModelService, leases_.methods(), access_};
   RawService health_service_{kHealthService, health_.methods(), everybody_};

@@ -4,7 +4,10 @@
 
 #pragma once
 
+#include <memory>
+
 #include "remotemedia/grpc/callers.h"
+#include "remotemedia/oip/bytes_in_flight.h"
 #include "remotemedia/oip/client_regions.h"
 #include "remotemedia/oip/model_loads.h"
 #include "remotemedia/oip/served_models.h"
@@ -16,6 +19,7 @@ struct InferService {
   ModelLoads& loads;
   Callers& callers;
   ClientRegions& regions;
+  std::shared_ptr<BytesInFlight> bytes;
 };
 
 }  // namespace remotemedia::detail

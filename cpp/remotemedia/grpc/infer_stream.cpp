@@ -2,9 +2,10 @@
 
 #include <deque>
 #include <exception>
+#include <map>
 #include <memory>
-#include <set>
 #include <utility>
+#include <vector>
 
 #include "remotemedia/base/mutex.h"
 #include "remotemedia/grpc/infer_handlers.h"
@@ -65,11 +66,11 @@ class StreamInferHandler final : public CallHandler, public std::enable_shared_f
 
   /// Also where nobody reads any more.
   void cancelled() noexcept override {
-    std::set<std::shared_ptr<InferCall>> calls;
+    std::vector<std::shared_ptr<InferCall>> calls;
     {
       MutexLock lock(mutex_);
       broken_ = true;
-      calls = calls_;
+      for (const auto& [call, share] : calls_) calls.push_back(call);
     }
     for (const auto& call : calls) call->cancel();
     go_on();
@@ -86,9 +87,14 @@ class StreamInferHandler final : public CallHandler, public std::enable_shared_f
         [self = shared_from_this()](InferCall& of, Answer&& answer) { self->answered(of, std::move(answer)); });
     {
       MutexLock lock(mutex_);
-      calls_.insert(call);
+      calls_.emplace(call, BytesInFlight::Share());
     }
     try {
+      BytesInFlight::Share share = share_of(service_, read_.Length());
+      {
+        MutexLock lock(mutex_);
+        calls_[call] = std::move(share);
+      }
       const ReceivedRequest request = received_request(read_);
       read_.Clear();
       submit(*call, service_, *origin_, request, true);
@@ -154,7 +160,7 @@ class StreamInferHandler final : public CallHandler, public std::enable_shared_f
   grpc::ByteBuffer read_;
 
   Mutex mutex_;
-  std::set<std::shared_ptr<InferCall>> calls_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  std::map<std::shared_ptr<InferCall>, BytesInFlight::Share> calls_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::deque<Write> writes_ REMOTEMEDIA_GUARDED_BY(mutex_);
   bool writing_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  ///< The first of them.
   bool reading_ REMOTEMEDIA_GUARDED_BY(mutex_) = true;

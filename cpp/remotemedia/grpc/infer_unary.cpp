@@ -18,6 +18,7 @@ class InferHandler final : public CallHandler {
 
   void begin() noexcept override {
     try {
+      share_ = share_of(service_, call_.request().Length());
       const ReceivedRequest request = received_request(call_.request());
       call_.request_is_read();
       submit(*infer_, service_, call_origin(call_.context(), service_.callers), request, false);
@@ -43,6 +44,7 @@ class InferHandler final : public CallHandler {
 
   UnaryCall& call_;
   const InferService service_;
+  BytesInFlight::Share share_;
   const std::shared_ptr<InferCall> infer_ = std::make_shared<InferCall>(
       [this](const InferCall& infer, Answer&& answer) { answered(infer, std::move(answer)); });
 };

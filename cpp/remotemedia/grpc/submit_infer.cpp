@@ -4,9 +4,21 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "remotemedia/base/error.h"
+#include "remotemedia/grpc/grpc_limits.h"
+
 namespace remotemedia::detail {
+
+BytesInFlight::Share share_of(const InferService& service, std::size_t bytes) {
+  BytesInFlight::Share share = service.bytes->take(bytes);
+  if (share) return share;
+  throw Error(ErrorCode::rejected, "the requests under way at this endpoint would have more than " +
+                                       std::to_string(kMostRequestBytes) + " bytes with the " + std::to_string(bytes) +
+                                       " of this one: ask again when some are answered");
+}
 
 void submit(InferCall& call, const InferService& service, const CallOrigin& origin, const ReceivedRequest& request,
             bool stream) {

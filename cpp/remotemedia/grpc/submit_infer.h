@@ -4,12 +4,19 @@
 
 #pragma once
 
+#include <cstddef>
+
 #include "remotemedia/grpc/call_origin.h"
 #include "remotemedia/grpc/infer_message.h"
 #include "remotemedia/grpc/infer_service.h"
 #include "remotemedia/oip/infer_call.h"
 
 namespace remotemedia::detail {
+
+/// The share of a request of so many bytes, until its answer is written.
+///
+/// Errors:  rejected where there is no room.
+BytesInFlight::Share share_of(const InferService& service, std::size_t bytes);
 
 /// Errors:  those of received_call, ServedModels::find and InferCall::submit.
 void submit(InferCall& call, const InferService& service, const CallOrigin& origin, const ReceivedRequest& request,

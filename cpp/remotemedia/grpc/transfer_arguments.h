@@ -11,9 +11,8 @@ namespace remotemedia::detail {
 /// set: takes the name of an argument and its number.
 template <class SetInt>
 void set_transfer_arguments(SetInt set) {
-  // Messages that others have compressed are read, ours are not compressed.
-  set(GRPC_ARG_MINIMAL_STACK, 1);
-  set(GRPC_ARG_ENABLE_DEADLINE_CHECKS, 1);
+  // Ours are not compressed; those that others have compressed are read.
+  set(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
 
   // A window that large tensors do not wait for, and no pings to find a better one.
   set(GRPC_ARG_HTTP2_BDP_PROBE, 0);

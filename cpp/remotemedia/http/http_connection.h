@@ -9,8 +9,8 @@
 #include <memory>
 #include <optional>
 
-#include "remotemedia/http/bytes_in_flight.h"
 #include "remotemedia/http/http_message.h"
+#include "remotemedia/oip/bytes_in_flight.h"
 #include "remotemedia/worker/request.h"
 
 namespace remotemedia::detail {

@@ -19,9 +19,10 @@
 #include <vector>
 
 #include "remotemedia/base/mutex.h"
-#include "remotemedia/http/bytes_in_flight.h"
 #include "remotemedia/http/http_connection.h"
+#include "remotemedia/http/http_limits.h"
 #include "remotemedia/http/routes.h"
+#include "remotemedia/oip/bytes_in_flight.h"
 #include "remotemedia/oip/served_models.h"
 #include "remotemedia/oip/wire_address.h"
 #include "remotemedia/worker/wire_access.h"
@@ -74,7 +75,7 @@ class HttpServer final : private ConnectionOwner {
   const WireAccess access_;
   ServedModels models_;
   const Routes routes_{models_, access_};
-  const std::shared_ptr<BytesInFlight> bytes_in_flight_ = std::make_shared<BytesInFlight>();
+  const std::shared_ptr<BytesInFlight> bytes_in_flight_ = std::make_shared<BytesInFlight>(kMostBytesInFlight);
   std::optional<boost::asio::ssl::context> tls_;
   const std::shared_ptr<boost::asio::io_context> io_ = std::make_shared<boost::asio::io_context>();
   boost::asio::strand<boost::asio::io_context::executor_type> strand_{io_->get_executor()};  ///< Of what follows.

@@ -9,13 +9,13 @@
 #include <memory>
 #include <utility>
 
-#include "remotemedia/http/http_limits.h"
-
 namespace remotemedia::detail {
 
 /// Threads:  any.
 class BytesInFlight : public std::enable_shared_from_this<BytesInFlight> {
  public:
+  explicit BytesInFlight(std::uint64_t most) noexcept : most_(most) {}
+
   /// Given back when it ends.
   class Share {
    public:
@@ -39,12 +39,13 @@ class BytesInFlight : public std::enable_shared_from_this<BytesInFlight> {
 
   /// None where there is no room.
   Share take(std::uint64_t bytes) noexcept {
-    if (bytes_.fetch_add(bytes) + bytes <= kMostBytesInFlight) return {shared_from_this(), bytes};
+    if (bytes_.fetch_add(bytes) + bytes <= most_) return {shared_from_this(), bytes};
     bytes_ -= bytes;
     return {};
   }
 
  private:
+  const std::uint64_t most_;
   std::atomic<std::uint64_t> bytes_{0};
 };
 
