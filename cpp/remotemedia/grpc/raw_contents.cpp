@@ -8,10 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <utility>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/grpc/received_memory.h"
 #include "remotemedia/grpc/received_message.h"
 
 namespace remotemedia::detail {
@@ -22,7 +22,6 @@ using google::protobuf::io::CodedInputStream;
 using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 
-constexpr std::align_val_t kAlignment{64};
 constexpr std::size_t kMostContents = 4096;
 constexpr int kLongestTag = 2;     // bytes
 constexpr int kLongestLength = 5;  // likewise
@@ -78,11 +77,6 @@ std::optional<Contents> find_contents(grpc::ByteBuffer message, int field) {
   return found;
 }
 
-std::shared_ptr<std::byte> aligned_memory(std::size_t bytes) {
-  auto* const made = static_cast<std::byte*>(::operator new(bytes, kAlignment));
-  return {made, [](std::byte* memory) { ::operator delete(memory, kAlignment); }};
-}
-
 bool append(CodedInputStream& in, int size, std::string& to) {
   const std::size_t before = to.size();
   to.resize(before + static_cast<std::size_t>(size));
@@ -122,7 +116,7 @@ std::optional<SplitMessage> split_message(const grpc::ByteBuffer& message, int f
   for (const auto& [tag_at, value] : *found) {
     if (!append(in, tag_at - in.CurrentPosition(), split.others)) return std::nullopt;
     if (!in.Skip(value.begin - tag_at)) return std::nullopt;
-    const std::shared_ptr<std::byte> memory = aligned_memory(static_cast<std::size_t>(value.size));
+    const std::shared_ptr<std::byte> memory = received_memory(static_cast<std::size_t>(value.size));
     if (!in.ReadRaw(memory.get(), value.size)) return std::nullopt;
     split.raw.push_back({{memory.get(), static_cast<std::size_t>(value.size)}, memory});
   }
