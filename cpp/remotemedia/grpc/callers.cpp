@@ -10,15 +10,13 @@
 #include "remotemedia/platform/machine.h"
 
 namespace remotemedia::detail {
-
-Callers::Callers(const CallSource& source)
-    : source_(&source), of_sessions_(std::make_shared<HeapCaller>("grpc", source_)) {}
+Callers::Callers() : of_sessions_(std::make_shared<HeapCaller>("grpc")) {}
 
 std::shared_ptr<Caller> Callers::of_connection(const std::string& peer) {
   MutexLock lock(mutex_);
   std::weak_ptr<Caller>& known = connections_[peer];
   if (std::shared_ptr<Caller> caller = known.lock()) return caller;
-  auto caller = std::make_shared<HeapCaller>("grpc", source_);
+  auto caller = std::make_shared<HeapCaller>("grpc");
   known = caller;
   if (connections_.size() >= sweep_at_) {
     std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
@@ -32,7 +30,7 @@ Callers::Attachment Callers::attach(const ClientId& client) {
   platform::random_bytes(made.token);
   MutexLock lock(mutex_);
   const auto same = std::ranges::find_if(attachments_, [&](const auto& each) { return each.second.first == client; });
-  made.caller = same != attachments_.end() ? same->second.second : std::make_shared<HeapCaller>("grpc", source_);
+  made.caller = same != attachments_.end() ? same->second.second : std::make_shared<HeapCaller>("grpc");
   attachments_.emplace(made.token, std::pair(client, made.caller));
   return made;
 }

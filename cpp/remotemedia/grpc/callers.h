@@ -24,8 +24,7 @@ using ClientId = std::array<std::byte, 16>;
 /// Threads:  any.
 class Callers {
  public:
-  /// source: where their calls come from; only its address is used.
-  explicit Callers(const CallSource& source);
+  Callers();
 
   /// One for each connection: its limits are its own.
   std::shared_ptr<Caller> of_connection(const std::string& peer);
@@ -46,7 +45,6 @@ class Callers {
   const std::shared_ptr<Caller>& of_sessions() const noexcept { return of_sessions_; }
 
  private:
-  const CallSource* const source_;
   const std::shared_ptr<Caller> of_sessions_;
   mutable Mutex mutex_;
   std::map<std::string, std::weak_ptr<Caller>> connections_ REMOTEMEDIA_GUARDED_BY(mutex_);

@@ -39,9 +39,9 @@ void GetOrLoadCall::ask() {
   static_cast<void>(service_.models_.known(model()));
   const std::shared_ptr<GetOrLoadCall> self = shared_from_this();
   number_ = service_.enter(self);
-  ModelLoads::Waiter waiter{
-      .done = [self](const auto& error, ModelMemory::Lease lease) { self->done(error, std::move(lease)); },
-      .progress = [self](const LoadProgress& progress) { self->progressed(progress); }};
+  ModelLoads::Waiter waiter{.done = [self](const std::exception_ptr& error,
+                                           ModelMemory::Lease lease) { self->done(error, std::move(lease)); },
+                            .progress = [self](const LoadProgress& progress) { self->progressed(progress); }};
   if (request_.hold()) {
     waiter.taken = [weak = weak_from_this()] {
       const auto call = weak.lock();
@@ -120,7 +120,7 @@ void GetOrLoadCall::write_next() {
 }
 
 void GetOrLoadCall::go_on() noexcept {
-  const std::shared_ptr<GetOrLoadCall> self = shared_from_this();
+  const std::shared_ptr<GetOrLoadCall> self = weak_from_this().lock();
   ModelMemory::Lease lease;
   std::exception_ptr why;
   {

@@ -57,8 +57,7 @@ Servers::Made server_at(const std::string& endpoint, const WireAccess& access) {
 
 class GrpcListener final : public WorkerListener {
  public:
-  GrpcListener(const ServedWorker& worker, const std::string& endpoint)
-      : core_(worker.core), model_id_(worker.core.model_id()) {
+  GrpcListener(const ServedWorker& worker, const std::string& endpoint) : model_id_(worker.core.model_id()) {
     std::tie(server_, endpoint_) = server_at(endpoint, worker.core.config().access);
     try {
       const EndpointScheme& local = scheme_of("unix:");
@@ -68,7 +67,6 @@ class GrpcListener final : public WorkerListener {
           std::string("clients of this machine have no shared memory with ") + endpoint_ + ": " + error.what());
     }
     server_->add(worker, local_ == nullptr ? std::string() : local_->endpoint());
-    core_.add_source(server_->calls());
   }
   ~GrpcListener() override { stop(); }
 
@@ -79,10 +77,7 @@ class GrpcListener final : public WorkerListener {
   }
   void stop() noexcept override {
     const std::shared_ptr<GrpcServer> server = std::exchange(server_, nullptr);
-    if (server != nullptr) {
-      core_.remove_source(server->calls());
-      server->remove(model_id_);
-    }
+    if (server != nullptr) server->remove(model_id_);
     if (local_ != nullptr) local_->stop();
   }
   std::size_t shared_memory_bytes() const noexcept override {
@@ -90,7 +85,6 @@ class GrpcListener final : public WorkerListener {
   }
 
  private:
-  WorkerCore& core_;
   const std::string model_id_;
   std::string endpoint_;
   std::shared_ptr<GrpcServer> server_;

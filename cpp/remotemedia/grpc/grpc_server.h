@@ -56,9 +56,6 @@ class GrpcServer {
 
   void announce_drain(const std::string& model_id) { clients_.announce_drain(model_id); }
 
-  /// Of all its models.
-  CallSource& calls() noexcept { return queue_; }
-
   /// Waits until nobody uses it.
   void remove(const std::string& model_id);
 
@@ -71,8 +68,7 @@ class GrpcServer {
 
   const WireAccess access_;
   ServedModels models_;
-  ServerQueue queue_;
-  Callers callers_{queue_};
+  Callers callers_;
   const std::shared_ptr<BytesInFlight> bytes_ = std::make_shared<BytesInFlight>(kMostRequestBytes);
   ClientRegions regions_{access_.allow_client_shared_memory};
   AttachService clients_{models_, callers_};
@@ -88,6 +84,7 @@ class GrpcServer {
   int port_ = 0;
   std::optional<platform::ClaimedAddress> path_;
   std::unique_ptr<grpc::Server> server_;
+  std::optional<ServerQueue> queue_;
   std::once_flag accepts_;  ///< Calls, with the first model: those that came before wait for it.
 };
 

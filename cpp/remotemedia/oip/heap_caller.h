@@ -13,8 +13,7 @@ namespace remotemedia::detail {
 
 class HeapCaller final : public Caller {
  public:
-  explicit HeapCaller(std::string_view transport, const CallSource* source = nullptr)
-      : Caller(new_client_id(), transport, source) {}
+  explicit HeapCaller(std::string_view transport) : Caller(new_client_id(), transport) {}
   TensorBuffer allocate(const Dims& shape, DataType dtype) override { return TensorBuffer::allocate(shape, dtype); }
 };
 

@@ -76,20 +76,20 @@ TensorBuffer& TensorBuffer::operator=(TensorBuffer other) noexcept {
   return *this;
 }
 
-TensorBuffer TensorBuffer::all_of(MemoryBlock block, TensorLayout layout) noexcept {
+TensorBuffer TensorBuffer::all_of(MemoryBlock block, const TensorLayout& layout) noexcept {
   std::byte* const data = block.data();
-  return {std::move(block), data, std::move(layout), Device{}, false};
+  return {std::move(block), data, layout, Device{}, false};
 }
 
 TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype) {
-  TensorLayout layout{dtype, shape, row_major_strides(shape)};
-  return all_of(allocate_heap_block(static_cast<std::size_t>(checked(layout).nbytes)), std::move(layout));
+  const TensorLayout layout{dtype, shape, row_major_strides(shape)};
+  return all_of(allocate_heap_block(static_cast<std::size_t>(checked(layout).nbytes)), layout);
 }
 
 TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype, SharedMemoryAllocator& allocator,
                                     std::string_view session) {
-  TensorLayout layout{dtype, shape, row_major_strides(shape)};
-  return all_of(allocator.allocate(static_cast<std::size_t>(checked(layout).nbytes), session), std::move(layout));
+  const TensorLayout layout{dtype, shape, row_major_strides(shape)};
+  return all_of(allocator.allocate(static_cast<std::size_t>(checked(layout).nbytes), session), layout);
 }
 
 TensorBuffer TensorBuffer::from_bytes(std::span<const std::byte> bytes, const Dims& shape, DataType dtype) {
@@ -200,16 +200,16 @@ TensorBuffer TensorBuffer::as_read_only() const {
 
 TensorBuffer TensorBuffer::copy() const {
   check_host();
-  TensorLayout dense = row_major(layout_);
-  TensorBuffer made = all_of(allocate_heap_block(nbytes()), std::move(dense));
+  const TensorLayout dense = row_major(layout_);
+  TensorBuffer made = all_of(allocate_heap_block(nbytes()), dense);
   copy_elements(made.data_, made.layout_, data_, layout_);
   return made;
 }
 
 TensorBuffer TensorBuffer::copy(SharedMemoryAllocator& allocator, std::string_view session) const {
   check_host();
-  TensorLayout dense = row_major(layout_);
-  TensorBuffer made = all_of(allocator.allocate(nbytes(), session), std::move(dense));
+  const TensorLayout dense = row_major(layout_);
+  TensorBuffer made = all_of(allocator.allocate(nbytes(), session), dense);
   copy_elements(made.data_, made.layout_, data_, layout_);
   return made;
 }

@@ -172,7 +172,7 @@ class REMOTEMEDIA_API TensorBuffer {
 
  private:
   TensorBuffer(MemoryBlock block, std::byte* data, TensorLayout layout, Device device, bool read_only) noexcept;
-  static TensorBuffer all_of(MemoryBlock block, TensorLayout layout) noexcept;
+  static TensorBuffer all_of(MemoryBlock block, const TensorLayout& layout) noexcept;
   void check_present() const;
   void check_host() const;
   void check_span(bool dtype_matches, bool const_elements) const;
