@@ -61,11 +61,12 @@ def test_a_client_that_pings_all_the_time_is_let_go() -> None:
 
 def test_the_head_of_a_call_has_a_largest_size() -> None:
     message = request([1, 2], np.ones(2, np.float32).tobytes()).SerializeToString()
-    with wire_server("serve(Doubler())") as server, grpc.insecure_channel(server.target) as channel:
-        call = channel.unary_unary(INFER)
+    with wire_server("serve(Doubler())") as server:
         for _ in range(2):
-            call(message, metadata=[("large", "x" * (12 << 10))])
-            with pytest.raises(grpc.RpcError) as refused:
-                call(message, metadata=[("large", "x" * (20 << 10))])
-            assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            with grpc.insecure_channel(server.target) as channel:  # which a head that is too large may end
+                call = channel.unary_unary(INFER)
+                call(message, metadata=[("large", "x" * (12 << 10))])
+                with pytest.raises(grpc.RpcError) as refused:
+                    call(message, metadata=[("large", "x" * (20 << 10))])
+                assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         is_served(server)
