@@ -244,7 +244,7 @@ TEST(CallLiesTest, ElementsOfAnyLengthHaveTheirLengthsAtLeast) {
     tensor.code = tensor.bits = 0;
     return [tensor](Call& call) { call.set({tensor}); };
   };
-  for (const std::uint64_t nbytes : {8, 9, 1000}) EXPECT_EQ(said_of(of_bytes({2}, nbytes)), "");
+  for (const std::uint64_t nbytes : {8U, 9U, 1000U}) EXPECT_EQ(said_of(of_bytes({2}, nbytes)), "");
   EXPECT_EQ(said_of(of_bytes({2, 0}, 0)), "");
   expect("nbytes must be 8 to 9223372036854775807 and is 7", of_bytes({2}, 7));
   expect("nbytes must be 8 to 9223372036854775807 and is 18446744073709551615", of_bytes({2}, ~std::uint64_t{0}));
