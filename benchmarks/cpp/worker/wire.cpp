@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One call at a time by the wire: over gRPC, and as a client of the same machine makes it that was told of a port, beside
-// one that was told of the shared memory at once. The model's answer is its input.
+// One call at a time by the wire: over gRPC, and as a client of the same machine makes it that was told of a port,
+// beside one that was told of the shared memory at once. The model's answer is its input.
 
 #include <unistd.h>
 

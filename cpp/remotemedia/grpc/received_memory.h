@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory for elements that came. What was large and let go is used again: pages that are fresh from the system cost more
-// than the copy into them.
+// Memory for elements that came. What was large and let go is used again: pages that are fresh from the system cost
+// more than the copy into them.
 
 #pragma once
 
