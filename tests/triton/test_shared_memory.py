@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tensors in memory that clients name."""
 
-import contextlib
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,23 +9,14 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
+from tests.python.wire.client_memory import counting_memory
 from tests.triton.served import Client, Server
 from tests.triton.test_calls import ones
 
 
-@contextlib.contextmanager
-def memory() -> Iterator[str]:
-    """The key of 4096 bytes, which count up as floats."""
-    name = f"remotemedia-{uuid.uuid4().hex}"
-    path = Path("/dev/shm") / name
-    path.write_bytes(np.arange(1024, dtype=np.float32).tobytes())
-    yield name
-    path.unlink(missing_ok=True)
-
-
 @pytest.fixture
 def key() -> Iterator[str]:
-    with memory() as made:
+    with counting_memory() as made:
         yield made
 
 
@@ -153,7 +142,7 @@ def test_a_region_of_a_part_of_a_page_or_of_memory_that_has_a_name_already(
 
 def test_regions_are_listed_until_they_are_removed(server: Server, client: Client, key: str) -> None:
     client.unregister_system_shared_memory()
-    with memory() as other:
+    with counting_memory() as other:
         client.register_system_shared_memory("a", key, 16)
         client.register_system_shared_memory("b", other, 16)
         assert names(client.get_system_shared_memory_status()) == ["a", "b"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """BYTES by every way to a worker: elements of any length arrive as they were, or are refused by name."""
 
+import contextlib
 import json
 import struct
 import urllib.error
@@ -158,13 +159,19 @@ def request_of(shape: list[int], **fields: Any) -> Any:
     return request
 
 
-def test_typed_contents_have_them_too(served: Served) -> None:
+@contextlib.contextmanager
+def infer_of(served: Served) -> Iterator[Any]:
+    """ModelInfer, by messages made by hand."""
     with grpc.insecure_channel(served.grpc_target) as channel:
-        infer = channel.unary_unary(
+        yield channel.unary_unary(
             "/inference.GRPCInferenceService/ModelInfer",
             request_serializer=service_pb2.ModelInferRequest.SerializeToString,
             response_deserializer=service_pb2.ModelInferResponse.FromString,
         )
+
+
+def test_typed_contents_have_them_too(served: Served) -> None:
+    with infer_of(served) as infer:
         for _ in range(2):
             request = request_of([1, 2])
             request.inputs[0].contents.bytes_contents.extend([b"ab", b"\xff"])
@@ -192,12 +199,7 @@ def test_typed_contents_have_them_too(served: Served) -> None:
     ],
 )
 def test_lengths_that_lie_are_refused_by_name(served: Served, shape: list[int], raw: bytes) -> None:
-    with grpc.insecure_channel(served.grpc_target) as channel:
-        infer = channel.unary_unary(
-            "/inference.GRPCInferenceService/ModelInfer",
-            request_serializer=service_pb2.ModelInferRequest.SerializeToString,
-            response_deserializer=service_pb2.ModelInferResponse.FromString,
-        )
+    with infer_of(served) as infer:
         for _ in range(2):
             with pytest.raises(grpc.RpcError) as refused:
                 infer(request_of(shape, raw_input_contents=[raw]))

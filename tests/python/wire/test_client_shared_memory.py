@@ -14,6 +14,7 @@ import tritonclient.grpc
 import tritonclient.http
 from tritonclient.utils import InferenceServerException, shared_memory
 
+from tests.python.wire.client_memory import counting_memory
 from tests.python.wire.wire_server import WireServer, wire_server
 
 CLIENTS = {"grpc": tritonclient.grpc, "http": tritonclient.http}
@@ -65,12 +66,8 @@ def wired(way: str, config: str = "allow_client_shared_memory=True") -> Iterator
 
 @pytest.fixture
 def memory() -> Iterator[str]:
-    """The key of 4096 bytes, which count up as floats."""
-    key = f"remotemedia-{uuid.uuid4().hex}"
-    path = Path("/dev/shm") / key
-    path.write_bytes(np.arange(1024, dtype=np.float32).tobytes())
-    yield key
-    path.unlink(missing_ok=True)
+    with counting_memory() as key:
+        yield key
 
 
 def test_tensors_are_read_and_written_where_the_client_said(way: str) -> None:
