@@ -35,6 +35,10 @@ struct AllocatorConfig {
   std::size_t first_segment_bytes = std::size_t{8} << 20;
   std::size_t segment_bytes = std::size_t{64} << 20;
 
+  /// Later segments are as large as all that the session has already, or as four blocks like the one asked for, up to
+  /// segment_bytes: for many sessions, each with little.
+  bool segments_grow = false;
+
   /// Segments of either size that are kept ready, never shown to anybody, so that the next session need not wait for
   /// its pages. Made in the background once one of that size was needed, if the budget has room for two.
   std::size_t spare_segments = 1;

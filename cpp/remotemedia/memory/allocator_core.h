@@ -110,6 +110,8 @@ class AllocatorCore {
   Step next_step(Growth& growth) REMOTEMEDIA_EXCLUDES(mutex_);
   Step reserve_segment(Growth& growth) REMOTEMEDIA_REQUIRES(mutex_);
   void want_spares_of(std::size_t bytes) noexcept REMOTEMEDIA_REQUIRES(mutex_);
+  std::size_t later_segment_bytes(const Session& session, std::size_t needed) const noexcept
+      REMOTEMEDIA_REQUIRES(mutex_);
   bool has_usual_segment(const Session& session) const noexcept REMOTEMEDIA_REQUIRES(mutex_);
   void adopt(Session& session, SegmentList& made) REMOTEMEDIA_REQUIRES(mutex_);
   void make_room(Growth& growth) noexcept REMOTEMEDIA_REQUIRES(mutex_);

@@ -15,6 +15,7 @@ namespace remotemedia::detail {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kBlocksOfASegment = 4;  // at least, where segments grow
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -106,7 +107,7 @@ AllocatorCore::Step AllocatorCore::reserve_segment(Growth& growth) {
   const bool of_its_own = !first && (session.segments.empty() || needed > config_.segment_bytes / 2);
   std::size_t bytes = first        ? config_.first_segment_bytes
                       : of_its_own ? round_up(needed, needed < kHugePage ? page : kHugePage)
-                                   : config_.segment_bytes;
+                                   : later_segment_bytes(session, needed);
 
   if (!of_its_own && session.growing) {
     changed_.wait(mutex_);
@@ -140,6 +141,12 @@ AllocatorCore::Step AllocatorCore::reserve_segment(Growth& growth) {
     growth.announced = true;
   }
   return {.kind = Step::Kind::make_segment, .bytes = bytes};
+}
+
+std::size_t AllocatorCore::later_segment_bytes(const Session& session, std::size_t needed) const noexcept {
+  if (!config_.segments_grow) return config_.segment_bytes;
+  const std::size_t wanted = std::max(bytes_of(session.segments), kBlocksOfASegment * needed);
+  return std::min(round_up(wanted, kHugePage), config_.segment_bytes);
 }
 
 void AllocatorCore::want_spares_of(std::size_t bytes) noexcept {

@@ -76,6 +76,25 @@ TEST(AllocatorGrowthTest, ALargeBlockGetsASegmentOfItsOwnSize) {
   EXPECT_EQ(segment_of(allocator.allocate(1'000, "b")), segment_of(first)) << "what is left over is used";
 }
 
+TEST(AllocatorGrowthTest, SegmentsMayGrowWithTheirSession) {
+  AllocatorConfig config = small();
+  config.segments_grow = true;
+  config.segment_bytes = 16 * kMiB;
+  SharedMemoryAllocator allocator(config);
+  std::vector<MemoryBlock> blocks;
+  std::vector<std::size_t> sizes;
+  while (sizes.size() < 5) {
+    blocks.push_back(allocator.allocate(400'000, "a"));
+    const std::size_t size = segment_of(blocks.back())->size();
+    if (sizes.empty() || segment_of(blocks.back()) != segment_of(blocks[blocks.size() - 2])) sizes.push_back(size);
+  }
+  EXPECT_THAT(sizes, ElementsAre(kFirst, 2 * kMiB, 4 * kMiB, 8 * kMiB, 16 * kMiB));
+  EXPECT_EQ(segment_of(allocator.allocate(3 * kMiB, "a"))->size(), 16 * kMiB);
+
+  const MemoryBlock first = allocator.allocate(kMiB, "b");
+  EXPECT_EQ(segment_of(allocator.allocate(kMiB, "b"))->size(), 6 * kMiB) << "four, with their headers";
+}
+
 TEST(AllocatorGrowthTest, ALargeSegmentIsUsedAgain) {
   SharedMemoryAllocator allocator(small());
   for (int round = 0; round < 5; ++round) EXPECT_EQ(allocator.allocate(9 * kMiB, "a").kind(), BlockKind::shared_memory);
