@@ -45,7 +45,7 @@ class Caller {
  public:
   explicit Caller(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {}
 
-  void call(const grpc::ByteBuffer& request) {
+  grpc::ByteBuffer call(const grpc::ByteBuffer& request) {
     grpc::ClientContext context;
     grpc::ByteBuffer answer;
     grpc::Status status;
@@ -56,6 +56,7 @@ class Caller {
     bool ok = false;
     if (!queue_.Next(&tag, &ok)) throw std::runtime_error("gRPC: no answer");
     check(status, answer, request.Length());
+    return answer;
   }
 
  private:
@@ -68,6 +69,14 @@ void time_calls(benchmark::State& state, std::size_t bytes) {
   Caller caller(server.connect());
   const grpc::ByteBuffer request = make_request(bytes);
   time_operations(state, both_processes(server.peer()), [&] { caller.call(request); });
+}
+
+/// Both sides copy what they get into one piece.
+void time_calls_in_one_piece(benchmark::State& state, std::size_t bytes) {
+  const GrpcServer server(GrpcAnswers::in_one_piece);
+  Caller caller(server.connect());
+  const grpc::ByteBuffer request = make_request(bytes);
+  time_operations(state, both_processes(server.peer()), [&] { in_one_piece(caller.call(request)); });
 }
 
 void time_calls_after_a_pause(benchmark::State& state) {
@@ -194,7 +203,9 @@ void time_calls_in_flight(benchmark::State& state, std::size_t bytes) {
 
 const bool registered = [] {
   for (const std::size_t bytes : {std::size_t{0}, 4 * kKiB, kMiB, 10 * kMiB}) {
-    add_arm("call/grpc/" + std::to_string(bytes), [=](benchmark::State& state) { time_calls(state, bytes); });
+    const std::string size = std::to_string(bytes);
+    add_arm("call/grpc/" + size, [=](benchmark::State& state) { time_calls(state, bytes); });
+    add_arm("call/grpc_whole/" + size, [=](benchmark::State& state) { time_calls_in_one_piece(state, bytes); });
   }
   add_arm("asleep/grpc", time_calls_after_a_pause);
   for (const std::size_t bytes : kInFlightBytes) {

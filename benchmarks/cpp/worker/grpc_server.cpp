@@ -3,21 +3,16 @@
 #include "grpc_server.h"
 
 #include <grpcpp/generic/async_generic_service.h>
-#include <malloc.h>
 
 #include <stdexcept>
+
+#include "kept_memory.h"
 
 namespace remotemedia::bench {
 namespace {
 
 constexpr int kLargestFrame = (1 << 24) - 1;
 constexpr int kCallsAwaited = 100;
-
-void keep_memory() {
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  mallopt(M_TOP_PAD, 64 << 20);
-}
 
 template <class SetInt>
 void tune(SetInt set) {
@@ -82,19 +77,20 @@ const PeerRole callbacks_role("grpc_callbacks", answer_by_callbacks);
 /// One call, from being awaited to its end.
 class AwaitedCall {
  public:
-  AwaitedCall(grpc::AsyncGenericService& service, grpc::ServerCompletionQueue& queue)
-      : service_(service), queue_(queue) {
+  AwaitedCall(grpc::AsyncGenericService& service, grpc::ServerCompletionQueue& queue, bool whole)
+      : service_(service), queue_(queue), whole_(whole) {
     service.RequestCall(&context_, &stream_, &queue, &queue, this);
   }
 
   /// After each step; deletes itself after the last.
   void go_on(bool ok) {
     if (step_ == Step::awaited && ok) {
-      new AwaitedCall(service_, queue_);
+      new AwaitedCall(service_, queue_, whole_);
       step_ = Step::read;
       stream_.Read(&bytes_, this);
     } else if (step_ == Step::read && ok) {
       step_ = Step::answered;
+      if (whole_) bytes_ = in_one_piece(bytes_);
       stream_.WriteAndFinish(bytes_, {}, grpc::Status::OK, this);
     } else {
       delete this;
@@ -106,30 +102,49 @@ class AwaitedCall {
 
   grpc::AsyncGenericService& service_;
   grpc::ServerCompletionQueue& queue_;
+  const bool whole_;
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_{&context_};
   grpc::ByteBuffer bytes_;
   Step step_ = Step::awaited;
 };
 
-void answer_by_queue(Wire& wire) {
+void answer_by_queue_with(Wire& wire, bool whole) {
   grpc::AsyncGenericService service;
   grpc::ServerBuilder builder;
   builder.RegisterAsyncGenericService(&service);
   const auto queue = builder.AddCompletionQueue();
   const auto server = start(builder, wire);
-  for (int i = 0; i < kCallsAwaited; ++i) new AwaitedCall(service, *queue);
+  for (int i = 0; i < kCallsAwaited; ++i) new AwaitedCall(service, *queue, whole);
   void* call = nullptr;
   bool ok = false;
   while (queue->Next(&call, &ok)) static_cast<AwaitedCall*>(call)->go_on(ok);  // until it is killed
 }
-const PeerRole queue_role("grpc_queue", answer_by_queue);
+const PeerRole queue_role("grpc_queue", [](Wire& wire) { answer_by_queue_with(wire, false); });
+const PeerRole whole_role("grpc_whole", [](Wire& wire) { answer_by_queue_with(wire, true); });
+
+std::string role_of(GrpcAnswers answers) {
+  switch (answers) {
+    case GrpcAnswers::by_queue:
+      return "grpc_queue";
+    case GrpcAnswers::in_one_piece:
+      return "grpc_whole";
+    case GrpcAnswers::by_callbacks:
+      return "grpc_callbacks";
+  }
+  throw std::logic_error("no way to answer");
+}
 
 }  // namespace
 
+grpc::ByteBuffer in_one_piece(const grpc::ByteBuffer& bytes) {
+  grpc::Slice whole;
+  if (!bytes.DumpToSingleSlice(&whole).ok()) throw std::runtime_error("gRPC: bytes that cannot be read");
+  return {&whole, 1};
+}
+
 GrpcServer::GrpcServer(GrpcAnswers answers)
-    : peer_(answers == GrpcAnswers::by_queue ? "grpc_queue" : "grpc_callbacks", Peer::Cpu::any),
-      address_("unix-abstract:bench-" + std::to_string(peer_.process())) {
+    : peer_(role_of(answers), Peer::Cpu::any), address_("unix-abstract:bench-" + std::to_string(peer_.process())) {
   keep_memory();
   peer_.wire().send(address_);
   peer_.wire().receive_number();

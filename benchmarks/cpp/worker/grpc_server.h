@@ -18,8 +18,12 @@ namespace remotemedia::bench {
 inline const std::string kGrpcMethod = "/bench/Call";
 
 /// How the server hears of calls: by one thread that reads a completion queue, which is the quickest for one call at a
-/// time, or by callbacks on gRPC's threads, which is the quickest for many.
-enum class GrpcAnswers : std::uint8_t { by_queue, by_callbacks };
+/// time, or by callbacks on gRPC's threads, which is the quickest for many. What comes in pieces goes back in pieces,
+/// or in_one_piece, as whoever computes with it needs it.
+enum class GrpcAnswers : std::uint8_t { by_queue, in_one_piece, by_callbacks };
+
+/// Copied together, unless it has come so.
+grpc::ByteBuffer in_one_piece(const grpc::ByteBuffer& bytes);
 
 class GrpcServer {
  public:

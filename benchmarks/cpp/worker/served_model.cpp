@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "kept_memory.h"
 #include "remotemedia/worker/model_worker.h"
 
 namespace remotemedia::bench {
@@ -77,6 +78,7 @@ void serve(Wire& wire) {
   const std::chrono::microseconds spin(wire.receive_number());
   const auto max_batch_size = static_cast<std::int64_t>(wire.receive_number());
   const std::string endpoint = wire.receive_text();
+  if (endpoint != "unix:") keep_memory();
   ModelWorker worker(model, worker_config({.spin = spin, .max_batch_size = max_batch_size}));
   wire.send(endpoint == "unix:" ? worker.start().front() : worker.start({endpoint}).front());
   wire.receive_number();

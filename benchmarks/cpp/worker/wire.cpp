@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "kept_memory.h"
 #include "remotemedia/worker/model_worker_client.h"
 #include "served_model.h"
 #include "sizes.h"
@@ -22,6 +23,7 @@ std::string wire_endpoint() { return "grpc+unix:/tmp/remotemedia-bench-" + std::
 
 void time_calls(benchmark::State& state, const std::string& endpoint, std::optional<Transport> transport,
                 Transport expected, std::size_t bytes) {
+  keep_memory();
   const ServedModel model("echo", {.endpoint = endpoint});
   ModelWorkerClient client = ModelWorkerClient::connect(model.endpoint(), {.transport = transport});
   if (client.transport() != expected) throw std::runtime_error("the client took another transport");

@@ -48,10 +48,13 @@ TimePoint deadline_of(const grpc::ServerContextBase& context) {
 }  // namespace
 
 CallOrigin call_origin(const grpc::ServerContextBase& context, Callers& callers) {
-  CallOrigin origin{context.peer(), deadline_of(context)};
+  CallOrigin origin{.deadline = deadline_of(context)};
   origin.trace = trace_of(context);
   const std::optional<std::string_view> token = metadata_of(context, kAttachmentKey);
-  if (!token) return origin;
+  if (!token) {
+    origin.peer = context.peer();
+    return origin;
+  }
   origin.attached = callers.of_attachment(*token);
   if (const auto session = metadata_of(context, kSessionKey)) origin.session = std::string(*session);
   if (const auto priority = metadata_of(context, kPriorityKey)) origin.priority = number_of(*priority);

@@ -26,10 +26,10 @@ inline constexpr const char* kTraceparentKey = "traceparent";
 inline constexpr const char* kTracestateKey = "tracestate";
 
 struct CallOrigin {
-  std::string peer;
   TimePoint deadline;  ///< Of the whole RPC.
 
-  std::shared_ptr<Caller> attached = nullptr;  ///< None: a stranger, whose parameters say the rest.
+  std::string peer = {};                       ///< Of a stranger, whose parameters say the rest.
+  std::shared_ptr<Caller> attached = nullptr;  ///< None: a stranger.
   std::optional<std::string> session = std::nullopt;
   int priority = 0;
   std::shared_ptr<const TraceContext> trace = nullptr;

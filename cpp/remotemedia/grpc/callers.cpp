@@ -10,13 +10,14 @@
 #include "remotemedia/platform/machine.h"
 
 namespace remotemedia::detail {
-Callers::Callers() : of_sessions_(std::make_shared<HeapCaller>("grpc")) {}
+
+Callers::Callers(const void* place) : place_(place), of_sessions_(std::make_shared<HeapCaller>("grpc", place_)) {}
 
 std::shared_ptr<Caller> Callers::of_connection(const std::string& peer) {
   MutexLock lock(mutex_);
   std::weak_ptr<Caller>& known = connections_[peer];
   if (std::shared_ptr<Caller> caller = known.lock()) return caller;
-  auto caller = std::make_shared<HeapCaller>("grpc");
+  auto caller = std::make_shared<HeapCaller>("grpc", place_);
   known = caller;
   if (connections_.size() >= sweep_at_) {
     std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
@@ -30,7 +31,7 @@ Callers::Attachment Callers::attach(const ClientId& client) {
   platform::random_bytes(made.token);
   MutexLock lock(mutex_);
   const auto same = std::ranges::find_if(attachments_, [&](const auto& each) { return each.second.first == client; });
-  made.caller = same != attachments_.end() ? same->second.second : std::make_shared<HeapCaller>("grpc");
+  made.caller = same != attachments_.end() ? same->second.second : std::make_shared<HeapCaller>("grpc", place_);
   attachments_.emplace(made.token, std::pair(client, made.caller));
   return made;
 }

@@ -24,7 +24,8 @@ using ClientId = std::array<std::byte, 16>;
 /// Threads:  any.
 class Callers {
  public:
-  Callers();
+  /// place: of the source where their calls come from.
+  explicit Callers(const void* place);
 
   /// One for each connection: its limits are its own.
   std::shared_ptr<Caller> of_connection(const std::string& peer);
@@ -45,6 +46,7 @@ class Callers {
   const std::shared_ptr<Caller>& of_sessions() const noexcept { return of_sessions_; }
 
  private:
+  const void* const place_;
   const std::shared_ptr<Caller> of_sessions_;
   mutable Mutex mutex_;
   std::map<std::string, std::weak_ptr<Caller>> connections_ REMOTEMEDIA_GUARDED_BY(mutex_);

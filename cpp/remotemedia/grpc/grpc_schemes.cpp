@@ -57,7 +57,8 @@ Servers::Made server_at(const std::string& endpoint, const WireAccess& access) {
 
 class GrpcListener final : public WorkerListener {
  public:
-  GrpcListener(const ServedWorker& worker, const std::string& endpoint) : model_id_(worker.core.model_id()) {
+  GrpcListener(const ServedWorker& worker, const std::string& endpoint)
+      : core_(worker.core), model_id_(worker.core.model_id()) {
     std::tie(server_, endpoint_) = server_at(endpoint, worker.core.config().access);
     try {
       const EndpointScheme& local = scheme_of("unix:");
@@ -67,6 +68,8 @@ class GrpcListener final : public WorkerListener {
           std::string("clients of this machine have no shared memory with ") + endpoint_ + ": " + error.what());
     }
     server_->add(worker, local_ == nullptr ? std::string() : local_->endpoint());
+    seat_.emplace(server_->queue());
+    core_.add_source(*seat_);
   }
   ~GrpcListener() override { stop(); }
 
@@ -77,7 +80,11 @@ class GrpcListener final : public WorkerListener {
   }
   void stop() noexcept override {
     const std::shared_ptr<GrpcServer> server = std::exchange(server_, nullptr);
-    if (server != nullptr) server->remove(model_id_);
+    if (server != nullptr) {
+      if (seat_) core_.remove_source(*seat_);
+      seat_.reset();
+      server->remove(model_id_);
+    }
     if (local_ != nullptr) local_->stop();
   }
   std::size_t shared_memory_bytes() const noexcept override {
@@ -85,9 +92,11 @@ class GrpcListener final : public WorkerListener {
   }
 
  private:
+  WorkerCore& core_;
   const std::string model_id_;
   std::string endpoint_;
   std::shared_ptr<GrpcServer> server_;
+  std::optional<ServerQueue::Seat> seat_;
   std::unique_ptr<WorkerListener> local_;
 };
 

@@ -78,7 +78,7 @@ bool GrpcServer::listen(const std::string& address) {
   std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
   if (server_ != nullptr) {
-    queue_.emplace(std::move(queue));
+    queue_.start(std::move(queue));
   } else {
     queue->Shutdown();
   }
@@ -107,7 +107,7 @@ void GrpcServer::add(const ServedWorker& worker, const std::string& shared_memor
   models_.add(worker);
   clients_.offer(worker.core.model_id(), shared_memory_endpoint);
   std::call_once(accepts_, [this] {
-    for (RawService* const service : services()) service->accept(queue_->get());
+    for (RawService* const service : services()) service->accept(queue_.get());
   });
 }
 
@@ -123,6 +123,7 @@ GrpcServer::~GrpcServer() {
   health_.end();
   server_->Shutdown(std::chrono::system_clock::now() + kToLeave);
   for (RawService* const service : services()) service->wait_for_last_call();
+  queue_.stop();
 }
 
 }  // namespace remotemedia::detail

@@ -56,6 +56,9 @@ class GrpcServer {
 
   void announce_drain(const std::string& model_id) { clients_.announce_drain(model_id); }
 
+  /// Where calls of all its models come.
+  ServerQueue& queue() noexcept { return queue_; }
+
   /// Waits until nobody uses it.
   void remove(const std::string& model_id);
 
@@ -68,7 +71,8 @@ class GrpcServer {
 
   const WireAccess access_;
   ServedModels models_;
-  Callers callers_;
+  ServerQueue queue_;
+  Callers callers_{&queue_};
   const std::shared_ptr<BytesInFlight> bytes_ = std::make_shared<BytesInFlight>(kMostRequestBytes);
   ClientRegions regions_{access_.allow_client_shared_memory};
   AttachService clients_{models_, callers_};
@@ -84,7 +88,6 @@ class GrpcServer {
   int port_ = 0;
   std::optional<platform::ClaimedAddress> path_;
   std::unique_ptr<grpc::Server> server_;
-  std::optional<ServerQueue> queue_;
   std::once_flag accepts_;  ///< Calls, with the first model: those that came before wait for it.
 };
 

@@ -162,7 +162,7 @@ grpc::ByteBuffer request_bytes(const std::string& model_id, const TensorMap& inp
     input.set_datatype(std::string(oip_name(tensor.dtype())));
     for (const std::int64_t extent : tensor.shape()) input.add_shape(extent);
   }
-  RawSlices slices(request.SerializeAsString());
+  RawSlices slices(request);
   for (const auto& [name, tensor] : inputs) slices.append(ModelInferRequest::kRawInputContentsFieldNumber, tensor);
   return slices.bytes();
 }

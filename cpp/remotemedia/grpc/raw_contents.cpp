@@ -22,6 +22,8 @@ using google::protobuf::io::CodedInputStream;
 using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 
+/// What is shorter protobuf reads as a whole, sooner.
+constexpr std::size_t kWorthSplitting = std::size_t{64} << 10;
 constexpr std::size_t kMostContents = 4096;
 constexpr int kLongestTag = 2;     // bytes
 constexpr int kLongestLength = 5;  // likewise
@@ -97,6 +99,7 @@ std::vector<RawContent> taken(google::protobuf::RepeatedPtrField<std::string>& c
 
 template <class Message>
 bool parsed_apart(const grpc::ByteBuffer& bytes, int field, WithRawContents<Message>& received) {
+  if (bytes.Length() < kWorthSplitting) return false;
   std::optional<SplitMessage> split = split_message(bytes, field);
   if (!split || !received.message.ParseFromString(split->others)) return false;
   received.raw = std::move(split->raw);

@@ -14,6 +14,9 @@ namespace {
 
 using google::protobuf::io::CodedOutputStream;
 
+/// Up to here the elements are copied: a slice of their own costs as much.
+constexpr std::size_t kMostCopied = std::size_t{16} << 10;
+
 /// The tag and the length before the bytes of a field.
 std::string before_bytes(int field, std::size_t bytes) {
   constexpr std::uint32_t kLengthDelimited = 2;
@@ -24,28 +27,48 @@ std::string before_bytes(int field, std::size_t bytes) {
   return {written.data(), end};
 }
 
-grpc::Slice slice_of(TensorBuffer tensor) {
-  auto kept = std::make_unique<TensorBuffer>(tensor.is_contiguous() ? std::move(tensor) : tensor.copy());
-  const std::size_t bytes = kept->nbytes();
-  void* const data = const_cast<std::byte*>(kept->data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  TensorBuffer* const owner = kept.release();
-  return {data, bytes, [](void* user) { delete static_cast<TensorBuffer*>(user); }, owner};
+template <class Owner>
+grpc::Slice slice_of(std::unique_ptr<Owner> owner, const void* data, std::size_t bytes) {
+  void* const first = const_cast<void*>(data);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  return {first, bytes, [](void* user) { delete static_cast<Owner*>(user); }, owner.release()};
 }
 
 }  // namespace
 
-RawSlices::RawSlices(const std::string& written) : slices_{grpc::Slice(written)}, size_(written.size()) {}
-
 void RawSlices::append(int field, TensorBuffer tensor) {
+  if (!tensor.is_contiguous()) tensor = tensor.copy();
   const std::size_t bytes = tensor.nbytes();
-  slices_.emplace_back(before_bytes(field, bytes));
-  size_ += slices_.back().size() + bytes;
-  if (bytes > 0) slices_.push_back(slice_of(std::move(tensor)));
+  written_ += before_bytes(field, bytes);
+  if (bytes <= kMostCopied) {
+    if (bytes > 0) written_.append(reinterpret_cast<const char*>(tensor.data()), bytes);
+    return;
+  }
+  end_slice();
+  auto kept = std::make_unique<TensorBuffer>(std::move(tensor));
+  const std::byte* const data = kept->data();
+  slices_.push_back(slice_of(std::move(kept), data, bytes));
+  size_ += bytes;
+}
+
+void RawSlices::end_slice() {
+  if (written_.empty()) return;
+  auto kept = std::make_unique<std::string>(std::move(written_));
+  written_.clear();
+  const char* const data = kept->data();
+  const std::size_t bytes = kept->size();
+  slices_.push_back(slice_of(std::move(kept), data, bytes));
+  size_ += bytes;
 }
 
 void RawSlices::wrap_in(int field) {
-  slices_.emplace(slices_.begin(), before_bytes(field, size_));
-  size_ += slices_.front().size();
+  const std::string before = before_bytes(field, size_ + written_.size());
+  slices_.emplace(slices_.begin(), before);
+  size_ += before.size();
+}
+
+grpc::ByteBuffer RawSlices::bytes() {
+  end_slice();
+  return {slices_.data(), slices_.size()};
 }
 
 }  // namespace remotemedia::detail

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The elements of tensors behind a message that protobuf wrote: a field of bytes for each, which are not copied.
+// The elements of tensors behind a message that protobuf wrote: a field of bytes for each. Of large tensors they are
+// not copied.
 
 #pragma once
 
+#include <google/protobuf/message_lite.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
@@ -17,19 +19,23 @@ namespace remotemedia::detail {
 /// A message in pieces.
 class RawSlices {
  public:
-  explicit RawSlices(const std::string& written);
+  explicit RawSlices(const google::protobuf::MessageLite& message) { message.AppendToString(&written_); }
 
-  /// Keeps the elements of a contiguous tensor until they are sent; others are copied.
+  /// Keeps the elements of a large contiguous tensor until they are sent.
   void append(int field, TensorBuffer tensor);
 
   /// Makes it the value of a field of another message, which has no other.
   void wrap_in(int field);
 
-  grpc::ByteBuffer bytes() const { return {slices_.data(), slices_.size()}; }
+  /// Once.
+  grpc::ByteBuffer bytes();
 
  private:
+  void end_slice();
+
   std::vector<grpc::Slice> slices_;
-  std::size_t size_ = 0;
+  std::string written_;   ///< Behind them.
+  std::size_t size_ = 0;  ///< Of both, but for what is written.
 };
 
 }  // namespace remotemedia::detail

@@ -49,7 +49,7 @@ RawSlices slices_of(ModelInferResponse response, const AnswerHead& head, TensorM
   std::vector<std::pair<std::string, TensorBuffer>> ordered =
       in_requested_order(std::move(outputs), head.requested, signature);
   for (const auto& [name, tensor] : ordered) add_output(response, name, tensor, head.of_client, part_of(head, name));
-  RawSlices slices(response.SerializeAsString());
+  RawSlices slices(response);
   for (auto& [name, tensor] : ordered) {
     if (const RegionPart* const part = part_of(head, name)) {
       write_to_part(*part, name, tensor);
@@ -82,7 +82,7 @@ grpc::ByteBuffer stream_response_bytes(const AnswerHead& head, TensorMap outputs
 }
 
 grpc::ByteBuffer stream_end_bytes(const AnswerHead& head) {
-  return wrapped(RawSlices(in_stream(head, true).SerializeAsString()));
+  return wrapped(RawSlices(in_stream(head, true)));
 }
 
 grpc::ByteBuffer stream_error_bytes(const AnswerHead& head, const std::exception_ptr& error) {

@@ -16,7 +16,12 @@ void set_transfer_arguments(SetInt set) {
 
   // A window that large tensors do not wait for, and no pings to find a better one.
   set(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  set(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
+  set(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 16 << 20);
+
+  // Large tensors in few pieces, between which other calls have their turn.
+  set(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 1 << 20);
+  set(GRPC_ARG_TCP_READ_CHUNK_SIZE, 4 << 20);
+  set(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 16 << 20);
 }
 
 }  // namespace remotemedia::detail

@@ -13,7 +13,8 @@ namespace remotemedia::detail {
 
 class HeapCaller final : public Caller {
  public:
-  explicit HeapCaller(std::string_view transport) : Caller(new_client_id(), transport) {}
+  explicit HeapCaller(std::string_view transport, const void* place = nullptr)
+      : Caller(new_client_id(), transport, place) {}
   TensorBuffer allocate(const Dims& shape, DataType dtype) override { return TensorBuffer::allocate(shape, dtype); }
 };
 

@@ -23,6 +23,7 @@ RequestPtr WorkerCore::submit(const std::shared_ptr<Caller>& caller, Call&& call
   const TimePoint now = clock_.now();
   MutexLock lock(mutex_);
   check_accepts(*caller);
+  came_by(caller->place());
   auto request = std::make_shared<Request>(++last_id_, caller, std::move(call), rows, now);
   if (is_traced(request->call)) request->trace = begun_trace(*request);
   Requests& unanswered = unanswered_[caller->client_id()];

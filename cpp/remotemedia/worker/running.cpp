@@ -22,6 +22,9 @@ constexpr int kLooks = 8;
 /// woke it may be waiting for this CPU.
 constexpr Duration kEagerTime = std::chrono::microseconds{10};
 
+/// After so many calls in a row by another source an instance goes there.
+constexpr std::size_t kCallsOfOthers = 3;
+
 std::string text_of(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
@@ -83,15 +86,14 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
       if (work && source != nullptr) leave_source();
       if (!work && expired.empty()) {
         ends = ending_ && streams_.empty();
-        if (may_look && source == nullptr && source_ != nullptr && !source_is_looked_at_) {
-          source = source_;
-          source_is_looked_at_ = true;
+        if (may_look && source == nullptr && !sources_.empty() && looked_at_ == nullptr) {
+          source = looked_at_ = sources_[chosen_source_];
         }
         if (source == nullptr) {
           if (!ends) clock_.wait_until(work_, mutex_, ready_at);
-        } else if (ends || source != source_) {
+        } else if (ends || !has_source(source)) {
           may_look = false;
-        } else if (ready_at == TimePoint::max() && clock_.now() >= looks_until) {
+        } else if (ready_at == TimePoint::max() && (!source->looks_are_cheap() || clock_.now() >= looks_until)) {
           waits = true;
           waited_at_ = source;
         }
@@ -128,8 +130,25 @@ bool WorkerCore::look(CallSource& source) {
 }
 
 void WorkerCore::leave_source() {
-  source_is_looked_at_ = false;
+  const CallSource* const left = std::exchange(looked_at_, nullptr);
+  if (instances_.size() > 1 && !left->looks_are_cheap()) work_.notify_all();  // another instance may sleep there
   finished_.notify_all();
+}
+
+bool WorkerCore::has_source(const CallSource* source) const {
+  return std::ranges::find(sources_, source) != sources_.end();
+}
+
+void WorkerCore::came_by(const void* place) {
+  if (sources_.size() < 2) return;
+  const auto found = std::ranges::find_if(sources_, [&](const CallSource* each) { return each->place() == place; });
+  const std::size_t source = found == sources_.end() ? 0 : static_cast<std::size_t>(found - sources_.begin());
+  if (source == chosen_source_) {
+    calls_of_others_ = 0;
+  } else if (++calls_of_others_ > kCallsOfOthers) {
+    chosen_source_ = source;
+    calls_of_others_ = 0;
+  }
 }
 
 void WorkerCore::notify_work() {
@@ -139,17 +158,16 @@ void WorkerCore::notify_work() {
 
 void WorkerCore::add_source(CallSource& source) {
   MutexLock lock(mutex_);
-  if (source_ != nullptr) return;
-  source_ = &source;
+  sources_.push_back(&source);
   work_.notify_all();
 }
 
 void WorkerCore::remove_source(const CallSource& source) {
   MutexLock lock(mutex_);
-  if (source_ != &source) return;
-  source_ = nullptr;
+  if (std::erase(sources_, &source) == 0) return;
+  chosen_source_ = calls_of_others_ = 0;
   notify_work();
-  while (source_is_looked_at_) finished_.wait(mutex_);
+  while (looked_at_ == &source) finished_.wait(mutex_);
 }
 
 std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, Answers& expired, TimePoint& ready_at) {

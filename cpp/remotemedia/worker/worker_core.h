@@ -67,7 +67,8 @@ class REMOTEMEDIA_API WorkerCore {
   /// Errors:  load_failed with what the model threw as its cause; the worker is terminated then.
   void start();
 
-  /// Has instances look at `source`, unless they have another one, until remove_source(), which waits for them.
+  /// Has instances look at `source`, one at a time, until remove_source(), which waits for them. Of several they choose
+  /// the one by which the last calls came.
   void add_source(CallSource& source);
   void remove_source(const CallSource& source);
 
@@ -163,6 +164,8 @@ class REMOTEMEDIA_API WorkerCore {
   std::optional<Work> wait_for_work(Instance& instance);
   static bool look(CallSource& source);
   void leave_source() REMOTEMEDIA_REQUIRES(mutex_);
+  bool has_source(const CallSource* source) const REMOTEMEDIA_REQUIRES(mutex_);
+  void came_by(const void* place) REMOTEMEDIA_REQUIRES(mutex_);
   void notify_work() REMOTEMEDIA_REQUIRES(mutex_);
   std::optional<Work> next_work(Instance& instance, Answers& expired, TimePoint& ready_at) REMOTEMEDIA_REQUIRES(mutex_);
   std::optional<Work> next_requests(Instance& instance, Answers& expired, TimePoint& ready_at)
@@ -229,9 +232,11 @@ class REMOTEMEDIA_API WorkerCore {
   std::string unhealthy_because_ REMOTEMEDIA_GUARDED_BY(mutex_);  ///< Empty: healthy.
   bool health_wanted_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
   WorkerStatistics statistics_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  CallSource* source_ REMOTEMEDIA_GUARDED_BY(mutex_) = nullptr;
-  bool source_is_looked_at_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
-  CallSource* waited_at_ REMOTEMEDIA_GUARDED_BY(mutex_) = nullptr;  ///< By the instance that looks at it.
+  std::vector<CallSource*> sources_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  std::size_t chosen_source_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;    ///< One of them, unless there is none.
+  std::size_t calls_of_others_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;  ///< Since one came by that.
+  CallSource* looked_at_ REMOTEMEDIA_GUARDED_BY(mutex_) = nullptr;  ///< By an instance,
+  CallSource* waited_at_ REMOTEMEDIA_GUARDED_BY(mutex_) = nullptr;  ///< which sleeps there.
   std::vector<std::unique_ptr<Instance>> instances_;
   std::thread attendant_;
 };
