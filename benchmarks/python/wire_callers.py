@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Callers at once from one Python process, a thread and a connection each: of a worker by the wire, and of peers."""
+"""Callers at once by the wire, of a worker and of peers: each a thread and a connection, in up to eight processes."""
 
 import json
 import math
+import multiprocessing
 import threading
 import time
 from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,12 @@ from benchmarks.sizes import CALLERS, WIRE_BYTES
 
 SECONDS = 0.8
 WARM_UP_SECONDS = 0.2
+PROCESSES = 8
+"""More threads of one interpreter wait for each other, and not for who answers."""
 
 Row = dict[str, object]
+Span = tuple[int, int]
+"""Of a call: nanoseconds that all processes count from the same moment."""
 
 
 def measure(name: str, connect: Connect, peer: Peer, callers: int, size: int) -> Row:
@@ -26,16 +32,62 @@ def measure(name: str, connect: Connect, peer: Peer, callers: int, size: int) ->
     A caller makes a call that counts, however long it takes, and compares its first and last answers with its own
     numbers.
     """
+    forked = multiprocessing.get_context("fork")
+    threads = math.ceil(callers / PROCESSES)
+    with ExitStack() as stack:
+        pipes, ours = [], []
+        for number in range(callers // threads):
+            pipe, its_end = forked.Pipe()
+            process = forked.Process(target=_call, args=(its_end, connect, threads, number, size))
+            process.start()
+            ours.append(process.pid or 0)
+            its_end.close()
+            stack.callback(process.join)
+            stack.enter_context(pipe)
+            pipes.append(pipe)
+        for pipe in pipes:
+            _received(pipe)
+        begin = time.perf_counter_ns() + round(WARM_UP_SECONDS * 1e9)
+        for pipe in pipes:
+            pipe.send(begin)
+        time.sleep(WARM_UP_SECONDS)
+        disturbance = Disturbance([*descendants(peer.process), *ours])
+        for pipe in pipes:
+            pipe.poll(None)
+        others = disturbance.others()
+        spans = [span for pipe in pipes for span in _received(pipe)]
+    passed = max(after for _, after in spans) - min(before for before, _ in spans)
+    times = sorted(after - before for before, after in spans)
+    return {
+        "name": name,
+        "ns": passed / len(times),
+        "p50_ns": times[len(times) // 2],
+        "p99_ns": times[math.ceil(len(times) * 0.99) - 1],
+        "calls": len(times),
+        "others": others,
+    }
+
+
+def _received(pipe: Connection) -> list[Span]:
+    received = pipe.recv()
+    if isinstance(received, BaseException):
+        raise received
+    spans: list[Span] = received
+    return spans
+
+
+def _call(pipe: Connection, connect: Connect, callers: int, number: int, size: int) -> None:
+    """In a process of its own: says that all have connected, is told when they begin, and says when they called."""
     clock = time.perf_counter_ns
-    numbers = np.random.default_rng(1)
+    numbers = np.random.default_rng(number)
     arrays = [numbers.random(size // 4, dtype=np.float32) for _ in range(callers)]
-    spans: list[tuple[int, int]] = []
+    spans: list[Span] = []
     connected = threading.Barrier(callers + 1)
     begins: list[int] = []
     errors: list[BaseException] = []
 
     def repeat(array: Array) -> None:
-        mine: list[tuple[int, int]] = []
+        mine: list[Span] = []
         try:
             with ExitStack() as stack:
                 call = connect(stack, array)
@@ -60,26 +112,13 @@ def measure(name: str, connect: Connect, peer: Peer, callers: int, size: int) ->
         thread.start()
     with suppress(threading.BrokenBarrierError):
         connected.wait()
-        begins.append(clock() + round(WARM_UP_SECONDS * 1e9))
+        pipe.send([])
+        begins.append(pipe.recv())
         connected.wait()
-    time.sleep(WARM_UP_SECONDS)
-    disturbance = Disturbance(descendants(peer.process))
     for thread in threads:
         thread.join()
-    others = disturbance.others()
-    for error in errors:
-        if not isinstance(error, threading.BrokenBarrierError):
-            raise error
-    passed = max(after for _, after in spans) - min(before for before, _ in spans)
-    times = sorted(after - before for before, after in spans)
-    return {
-        "name": name,
-        "ns": passed / len(times),
-        "p50_ns": times[len(times) // 2],
-        "p99_ns": times[math.ceil(len(times) * 0.99) - 1],
-        "calls": len(times),
-        "others": others,
-    }
+    failed = [error for error in errors if not isinstance(error, threading.BrokenBarrierError)]
+    pipe.send(failed[0] if failed else spans)
 
 
 def _check(answer: Array, sent: Array) -> None:

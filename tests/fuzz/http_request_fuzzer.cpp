@@ -56,7 +56,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body(reinterpret_cast<const char*>(input.rest().data()), input.rest().size());
   if (split % 4 == 1) request.json_bytes = std::to_string(split / 4);
   if (split % 4 == 2) request.json_bytes = body.substr(0, split / 4 % 24);
-  request.body = std::make_shared<const std::string>(body);
+  const auto kept = std::make_shared<const std::string>(body);
+  request.body = *kept;
+  request.body_owner = kept;
   try {
     const detail::RestCall call = detail::rest_call(request, core(), regions);
     for (const auto& [name, tensor] : call.received.call.inputs) {

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
-#include "remotemedia/grpc/received_memory.h"
 #include "remotemedia/grpc/received_message.h"
+#include "remotemedia/oip/received_memory.h"
 
 namespace remotemedia::detail {
 namespace {

@@ -2,9 +2,9 @@
 
 #include "remotemedia/http/http_connection.h"
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -12,6 +12,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <chrono>
+#include <new>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -22,6 +23,7 @@
 #include "remotemedia/http/http_limits.h"
 #include "remotemedia/http/whole_number.h"
 #include "remotemedia/oip/heap_caller.h"
+#include "remotemedia/oip/received_memory.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -36,7 +38,11 @@ constexpr std::chrono::seconds kTimeToRead{5};  // an answer to a request that w
 
 /// Beast reads as much at once as its buffer has room for, which is 512 bytes unless somebody says more.
 constexpr std::size_t kHeadPiece = 4 << 10;
-constexpr std::size_t kBodyPiece = 64 << 10;
+constexpr std::size_t kChunkedPiece = 64 << 10;
+
+/// At once, where Asio would take 64 KiB. Who sends and who reads is woken for each piece.
+constexpr std::size_t kPiece = 4 << 20;
+std::size_t large_pieces(Failure failure, std::size_t /*done*/) { return failure ? 0 : kPiece; }
 
 std::chrono::seconds time_for(std::uint64_t bytes) { return kTimeForBytes * (1 + bytes / kSlowestBytes); }
 
@@ -169,16 +175,43 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
   void read_body(Failure failure) {
     if (failure) return leave();
-    const std::uint64_t rest = parser_->content_length_remaining().value_or(kBodyPiece);
-    buffer_.reserve(std::max<std::uint64_t>(kHeadPiece, std::min<std::uint64_t>(rest, kBodyPiece)));
-    http::async_read(stream_, buffer_, *parser_, then(&Connection::got_request));
+    const auto length = parser_->content_length();
+    if (!length) {
+      buffer_.reserve(kChunkedPiece);
+      return http::async_read(stream_, buffer_, *parser_, then(&Connection::got_chunks));
+    }
+    const auto bytes = static_cast<std::size_t>(*length);
+    std::shared_ptr<std::byte> memory;
+    try {
+      memory = received_memory(bytes);
+    } catch (const std::bad_alloc&) {
+      return refuse(error_response(429, "there is no memory for a body of " + std::to_string(bytes) + " bytes"));
+    }
+    request_.body = {reinterpret_cast<const char*>(memory.get()), bytes};
+    request_.body_owner = memory;
+    const std::size_t there = asio::buffer_copy(asio::buffer(memory.get(), bytes), buffer_.data());
+    buffer_.consume(there);
+    if (there == bytes) return got_request();
+    asio::async_read(stream_, asio::buffer(memory.get(), bytes) + there, large_pieces, then(&Connection::got_body));
   }
 
-  void got_request(Failure failure) {
+  void got_body(Failure failure) {
+    if (failure == asio::error::eof) return refuse(Failure(http::error::partial_message));
+    if (failure) return leave();
+    got_request();
+  }
+
+  void got_chunks(Failure failure) {
     if (failure) return refuse(failure);
+    const auto body = std::make_shared<const std::string>(std::move(parser_->get().body()));
+    request_.body = *body;
+    request_.body_owner = body;
+    got_request();
+  }
+
+  void got_request() {
     socket().expires_never();
     keeps_alive_ = parser_->keep_alive();
-    request_.body = std::make_shared<const std::string>(std::move(parser_->get().body()));
     headless_ = request_.method == "HEAD";
     if (headless_) request_.method = "GET";
     const auto round = ++round_;
@@ -250,7 +283,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
       for (const TensorBuffer& tensor : response_.elements) parts.emplace_back(tensor.data(), tensor.nbytes());
     }
     socket().expires_after(time_for(bytes));
-    asio::async_write(stream_, parts, then(&Connection::wrote));
+    asio::async_write(stream_, parts, large_pieces, then(&Connection::wrote));
   }
 
   void wrote(Failure failure) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "remotemedia/tensor/tensor_buffer.h"
@@ -24,7 +25,8 @@ struct HttpRequest {
   std::string traceparent;  ///< Of several lines, and that is none, a list.
   std::string tracestate;
   std::string json_bytes;  ///< Of the body, where binary elements follow; empty: all.
-  std::shared_ptr<const std::string> body = std::make_shared<const std::string>();
+  std::string_view body = {};
+  std::shared_ptr<const void> body_owner = nullptr;
 };
 
 /// Its body is `text`, and behind it the elements of each tensor, which are contiguous.

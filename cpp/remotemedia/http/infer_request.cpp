@@ -82,16 +82,16 @@ bool flag(Parameters& parameters, const char* name) {
 /// The body as it lies: JSON, then the elements of binary inputs, one after the other.
 class Body {
  public:
-  explicit Body(const HttpRequest& request) : bytes_(request.body), at_(bytes_->size()) {
+  explicit Body(const HttpRequest& request) : bytes_(request.body), owner_(request.body_owner), at_(bytes_.size()) {
     if (!request.json_bytes.empty()) {
       const auto said = whole_number(request.json_bytes);
-      if (!said || *said > bytes_->size()) {
+      if (!said || *said > bytes_.size()) {
         refuse(ErrorCode::invalid_argument, "Inference-Header-Content-Length is no length within the body");
       }
       at_ = static_cast<std::size_t>(*said);
       says_length_ = true;
     }
-    json_ = std::string_view(*bytes_).substr(0, at_);
+    json_ = bytes_.substr(0, at_);
     if (json_.size() > kMostJsonBytes) {
       refuse(ErrorCode::invalid_argument, "the JSON of the request is larger than " + std::to_string(kMostJsonBytes) +
                                               " bytes: send the elements as binary data");
@@ -103,28 +103,29 @@ class Body {
   /// And nothing else, as its sender says.
   bool is_elements() const noexcept { return says_length_ && json_.empty(); }
 
-  std::span<const std::byte> rest() const { return std::as_bytes(std::span(*bytes_)).subspan(at_); }
+  std::span<const std::byte> rest() const { return std::as_bytes(std::span(bytes_)).subspan(at_); }
 
-  const std::shared_ptr<const std::string>& owner() const noexcept { return bytes_; }
+  const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
 
   std::span<const std::byte> next(const std::string& name, std::int64_t size) {
-    if (size < 0 || static_cast<std::uint64_t>(size) > bytes_->size() - at_) {
+    if (size < 0 || static_cast<std::uint64_t>(size) > bytes_.size() - at_) {
       refuse(ErrorCode::invalid_tensor, "the tensor '" + name + "' has a binary_data_size of " + std::to_string(size) +
-                                            " where " + std::to_string(bytes_->size() - at_) + " bytes are left");
+                                            " where " + std::to_string(bytes_.size() - at_) + " bytes are left");
     }
-    const auto bytes = std::as_bytes(std::span(*bytes_)).subspan(at_, static_cast<std::size_t>(size));
+    const auto bytes = std::as_bytes(std::span(bytes_)).subspan(at_, static_cast<std::size_t>(size));
     at_ += static_cast<std::size_t>(size);
     return bytes;
   }
 
   void check_taken() const {
-    if (at_ == bytes_->size()) return;
+    if (at_ == bytes_.size()) return;
     refuse(ErrorCode::invalid_tensor,
-           std::to_string(bytes_->size() - at_) + " bytes of the body belong to no input: see binary_data_size");
+           std::to_string(bytes_.size() - at_) + " bytes of the body belong to no input: see binary_data_size");
   }
 
  private:
-  std::shared_ptr<const std::string> bytes_;
+  std::string_view bytes_;
+  std::shared_ptr<const void> owner_;
   std::string_view json_;
   bool says_length_ = false;
   std::size_t at_;

@@ -137,7 +137,7 @@ void about_loads(ServedModels& models, ModelLoads& loads, const HttpRequest& req
     models.unload(parts[3]);
     respond(&done);
   } else {
-    const json wanted = json::parse(*request.body, nullptr, false);
+    const json wanted = json::parse(request.body, nullptr, false);
     const json* const parameters = member(wanted, "parameters");
     if (parameters != nullptr && !parameters->empty()) {
       throw Error(ErrorCode::invalid_argument, "a model is loaded as its worker was told, without parameters");
@@ -151,7 +151,7 @@ void about_loads(ServedModels& models, ModelLoads& loads, const HttpRequest& req
 HttpResponse about_repository(const ServedModels& models, const HttpRequest& request, const Parts& parts) {
   if (parts.size() != 3 || parts[2] != "index") nothing_here(request);
   if (request.method != "POST") return wrong_method("POST");
-  const json wanted = json::parse(*request.body, nullptr, false);
+  const json wanted = json::parse(request.body, nullptr, false);
   const json* const ready = member(wanted, "ready");
   return said(repository_index(models, ready != nullptr && ready->is_boolean() && ready->get<bool>()));
 }
@@ -167,7 +167,7 @@ std::uint64_t number_in(const json& object, const char* name) {
   throw Error(ErrorCode::invalid_argument, std::string("'").append(name) + "' of a region is a whole number from 0");
 }
 
-void register_region(ClientRegions& regions, const std::string& name, const std::string& body) {
+void register_region(ClientRegions& regions, const std::string& name, std::string_view body) {
   const json said = json::parse(body, nullptr, false);
   const json* const key = member(said, "key");
   if (key == nullptr || !key->is_string()) throw Error(ErrorCode::invalid_argument, "a region has a 'key', a text");
@@ -193,7 +193,7 @@ HttpResponse about_regions(ClientRegions& regions, const HttpRequest& request, c
   if (parts.back() != "unregister" && (parts.back() != "register" || !of_one)) nothing_here(request);
   if (request.method != "POST") return wrong_method("POST");
   if (parts.back() == "register") {
-    register_region(regions, name, *request.body);
+    register_region(regions, name, request.body);
   } else {
     regions.remove(name);
   }

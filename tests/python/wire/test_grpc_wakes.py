@@ -2,6 +2,7 @@
 """Instances that sleep where calls over gRPC come, and are called by every way that there is."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ class Tripler(Doubler):
 def test_models_of_one_address_are_woken_by_calls_of_all_ways(instances: int) -> None:
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
 
-    def repeat(model: str, transport: str) -> int:
+    def repeat(model: str, transport: Any) -> int:
         endpoint = f"{server.endpoint}#{model}"
         with rm.ModelWorkerClient.connect(endpoint, transport=transport, timeout=60) as client:
             return sum(np.array_equal(client.infer(x + n).to_numpy(), wanted[model](x + n)) for n in range(CALLS))

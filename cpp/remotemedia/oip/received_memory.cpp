@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "remotemedia/grpc/received_memory.h"
+#include "remotemedia/oip/received_memory.h"
 
 #include <algorithm>
 #include <new>

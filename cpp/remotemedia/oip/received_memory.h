@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <memory>
 
+#include "remotemedia/base/export.h"
+
 namespace remotemedia::detail {
 
 /// Most that the process keeps while nobody uses it.
@@ -17,6 +19,6 @@ inline constexpr std::size_t kMostKeptBytes = std::size_t{64} << 20;
 ///
 /// Threads:  any.
 /// Errors:   std::bad_alloc.
-std::shared_ptr<std::byte> received_memory(std::size_t bytes);
+REMOTEMEDIA_API std::shared_ptr<std::byte> received_memory(std::size_t bytes);
 
 }  // namespace remotemedia::detail
