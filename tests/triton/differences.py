@@ -190,6 +190,13 @@ GROUPS = [
         {"nothing": Case("200", "400")},
     ),
     Difference(
+        "BYTES that are no UTF-8, asked for as JSON",
+        "200, and what is no UTF-8 is lost",
+        "400",
+        "who asks would get other bytes",
+        {"BYTES that are no text, binary_data False": Case("other text", "400")},
+    ),
+    Difference(
         "lists in lists of another shape than `shape`",
         "taken in their order",
         "400",

@@ -162,7 +162,7 @@ def models() -> dict[str, Model]:
             config="sequence_batching { max_sequence_idle_microseconds: 60000000 }\n",
         ),
     }
-    for datatype in DATATYPES:
+    for datatype in (*DATATYPES, "BYTES"):
         made[f"identity_{datatype}"] = Model([Tensor("x", datatype, [-1, -1])], [Tensor("y", datatype, [-1, -1])])
     return made
 

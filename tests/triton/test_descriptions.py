@@ -67,7 +67,8 @@ def test_a_model_tells_its_configuration(server: Server, client: Client, name: s
     assert config["name"] == name
     assert config.get("max_batch_size", 0) == model.max_batch_size
     for of, given in (("input", model.inputs), ("output", model.outputs)):
-        assert tensors(of) == [(each.name, f"TYPE_{each.datatype}", each.dims) for each in given]
+        kinds = [f"TYPE_{each.datatype}".replace("BYTES", "STRING") for each in given]
+        assert tensors(of) == [(each.name, kind, each.dims) for each, kind in zip(given, kinds, strict=True)]
     if model.stream is not None:
         server.check("decoupled", config.get("model_transaction_policy", {}).get("decoupled", False), True)
     assert ("sequence_batching" in config) == (model.step is not None)

@@ -35,6 +35,8 @@ class TritonPythonModel:
 
         if self._model.run is None and self._model.step is None:
             (x,) = request.inputs()
+            if self._model.inputs[0].datatype == "BYTES":
+                return backend.InferenceResponse([backend.Tensor("y", x.as_numpy())])
             return backend.InferenceResponse([backend.Tensor.from_dlpack("y", x.to_dlpack())])
         inputs = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
         if self._model.step is not None:
@@ -80,4 +82,5 @@ def _config(model: Model) -> str:
 
 
 def _tensor(tensor: Tensor) -> str:
-    return f'{{ name: "{tensor.name}" data_type: TYPE_{tensor.datatype} dims: {tensor.dims} }}'
+    datatype = "STRING" if tensor.datatype == "BYTES" else tensor.datatype
+    return f'{{ name: "{tensor.name}" data_type: TYPE_{datatype} dims: {tensor.dims} }}'

@@ -7,6 +7,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/worker/pending_call.h"
+#include "remotemedia/worker/repeats.h"
 #include "remotemedia/worker/signature_check.h"
 #include "remotemedia/worker/worker_link.h"
 
@@ -103,7 +104,14 @@ ModelWorkerClient::~ModelWorkerClient() {
 }
 
 TensorMap ModelWorkerClient::infer(const TensorMap& inputs, const InferOptions& options) {
-  return infer_waiting(inputs, options).get();
+  for (Repeats repeats(options, max_retries());;) {
+    InferenceFuture call = infer_waiting(inputs, repeats.options());
+    try {
+      return call.get();
+    } catch (const Error& error) {
+      if (!repeats.again_after(error)) throw;
+    }
+  }
 }
 
 InferenceFuture ModelWorkerClient::infer_waiting(const TensorMap& inputs, const InferOptions& options) {
@@ -156,6 +164,8 @@ bool ModelWorkerClient::health_check() {
 WorkerInfo ModelWorkerClient::status() {
   return impl_->ask([](auto& connection, TimePoint deadline) { return connection.status(deadline); });
 }
+
+unsigned ModelWorkerClient::max_retries() const noexcept { return impl_->link.options().max_retries; }
 
 bool ModelWorkerClient::is_connected() const { return !impl_->link.newest()->is_over(); }
 

@@ -40,6 +40,10 @@ struct InferOptions {
   /// says.
   std::string traceparent = {};
   std::string tracestate = {};
+
+  /// It may run twice. Where its worker dies under it, infer() makes it anew: ConnectOptions::max_retries times at
+  /// most, within its timeout.
+  bool idempotent = false;
 };
 
 /// A call under way. Copies are the same call; without any it goes on and its answer is dropped.
@@ -124,7 +128,8 @@ class REMOTEMEDIA_API ModelWorkerClient {
   ///
   /// Errors:   invalid_tensor with what was expected and found; rejected, which names the limit; deadline_exceeded;
   ///           cancelled; inference_failed with the model's text; worker_unavailable when the worker dies, and when
-  ///           none can be reached after max_retries: the call was not delivered then, or nobody knows.
+  ///           none can be reached after max_retries: the call was not delivered then, or nobody knows. One that is
+  ///           idempotent is made anew before.
   /// Lifetime: outputs are read-only views of the worker's memory, or small copies of it.
   TensorMap infer(const TensorMap& inputs, const InferOptions& options = {});
 
@@ -158,6 +163,8 @@ class REMOTEMEDIA_API ModelWorkerClient {
 
   /// Errors:  worker_unavailable; deadline_exceeded if it does not answer within ConnectOptions::timeout.
   WorkerInfo status();
+
+  unsigned max_retries() const noexcept;
 
   /// Whether a call would go out at once, as far as is known. Otherwise it has to wait for a new connection.
   bool is_connected() const;

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Literal, TypeAlias
@@ -13,7 +14,7 @@ from remotemedia import _core
 from remotemedia._core import ModelSignature, TensorBuffer, WorkerInfo
 from remotemedia.core import arguments as check
 from remotemedia.core.array_like import ArrayLike
-from remotemedia.core.errors import InvalidArgument
+from remotemedia.core.errors import InvalidArgument, WorkerUnavailable
 from remotemedia.worker.tls_config import TlsConfig
 from remotemedia.worker.tracing import current_span
 
@@ -90,6 +91,7 @@ class ModelWorkerClient:
         timeout: float | None = None,
         traceparent: str | None = None,
         tracestate: str | None = None,
+        idempotent: bool = False,
         **named: ArrayLike,
     ) -> Any:
         """Runs the model. Blocks without the GIL, and Ctrl-C ends it, in the worker too.
@@ -106,6 +108,8 @@ class ModelWorkerClient:
             traceparent: To which trace it belongs, as W3C's Trace Context writes it; what is malformed is left out.
                 None: that of OpenTelemetry's current span, where there is one.
             tracestate: What goes with a traceparent.
+            idempotent: It may run twice: where the worker dies under it, it is made anew, max_retries times at most
+                and within the timeout.
             **named: Inputs by name.
 
         Returns:
@@ -119,26 +123,47 @@ class ModelWorkerClient:
             WorkerUnavailable: The worker has died, or none can be reached.
         """
         trace = _trace(traceparent, tracestate)
-        return self._client.infer(inputs, named, parameters, session_id, priority, timeout, trace)
+        return self._client.infer(inputs, named, parameters, session_id, priority, timeout, trace, bool(idempotent))
 
     def infer_future(self, inputs: Any = None, /, **options: Any) -> Future[Any]:
         """infer() without waiting. cancel() cancels in the worker too: a call that waits there never runs.
 
         Args:
             inputs: As infer().
-            **options: As infer().
+            **options: As infer(), but for idempotent.
         """
         future = _InferenceFuture()
         future.call = self._submit(future.settle, inputs, **options)
         return future
 
-    async def infer_async(self, inputs: Any = None, /, **options: Any) -> Any:
+    async def infer_async(
+        self, inputs: Any = None, /, *, timeout: float | None = None, idempotent: bool = False, **options: Any
+    ) -> Any:
         """infer() for an event loop. Cancelling the task cancels the call, also in the worker's queue.
 
         Args:
             inputs: As infer().
+            timeout: As infer().
+            idempotent: As infer().
             **options: As infer().
         """
+        ends = time.monotonic() + timeout if idempotent and timeout is not None else None
+        tries_left = self._client.max_retries() if idempotent else 0
+        while True:
+            call, answer = await self._submit_async(inputs, timeout=timeout, **options)
+            try:
+                return await answer
+            except WorkerUnavailable:
+                if tries_left == 0:
+                    raise
+            finally:
+                if answer.cancelled():
+                    call.cancel()
+            tries_left -= 1
+            if ends is not None:
+                timeout = max(0.0, ends - time.monotonic())
+
+    async def _submit_async(self, inputs: Any, **options: Any) -> tuple[_core.PendingCall, asyncio.Future[Any]]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
 
@@ -147,26 +172,21 @@ class ModelWorkerClient:
                 loop.call_soon_threadsafe(_settle, answer, outputs, error)
 
         if self._client.is_connected():
-            call = self._submit(settle, inputs, **options)
-        else:  # the loop must not wait for a connection
-            submitting = asyncio.ensure_future(asyncio.to_thread(self._submit, settle, inputs, **options))
-            try:
-                call = await asyncio.shield(submitting)
-            except asyncio.CancelledError:
-                submitting.add_done_callback(_cancel)
-                raise
+            return self._submit(settle, inputs, **options), answer
+        # The loop must not wait for a connection.
+        submitting = asyncio.ensure_future(asyncio.to_thread(self._submit, settle, inputs, **options))
         try:
-            return await answer
-        finally:
-            if answer.cancelled():
-                call.cancel()
+            return await asyncio.shield(submitting), answer
+        except asyncio.CancelledError:
+            submitting.add_done_callback(_cancel)
+            raise
 
     def infer_stream(self, inputs: Any = None, /, **options: Any) -> Iterator[Any]:
         """The answers to one request, one after the other. Closing the iterator, or dropping it, cancels.
 
         Args:
             inputs: As infer().
-            **options: As infer().
+            **options: As infer(), but for idempotent.
         """
         return self._stream(inputs, **options)
 
@@ -175,7 +195,7 @@ class ModelWorkerClient:
 
         Args:
             inputs: As infer().
-            **options: As infer().
+            **options: As infer(), but for idempotent.
         """
         return _AsyncAnswers(self._stream(inputs, **options))
 

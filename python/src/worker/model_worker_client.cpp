@@ -27,6 +27,7 @@
 #include "left_alone.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/memory/fork_generation.h"
+#include "remotemedia/worker/repeats.h"
 #include "waiting.h"
 
 namespace nb = nanobind;
@@ -184,12 +185,19 @@ std::unique_ptr<PyClient> connect(const std::string& endpoint, double timeout, u
 }
 
 nb::object infer(const PyClient& self, nb::handle inputs, nb::handle named, nb::handle parameters,
-                 nb::handle session_id, nb::handle priority, nb::handle timeout, nb::handle trace) {
+                 nb::handle session_id, nb::handle priority, nb::handle timeout, nb::handle trace, bool idempotent) {
   const auto client = self.get();
-  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout, trace);
-  InferenceFuture answer = without_gil([&] { return client->infer_waiting(call.inputs, call.options); });
-  wait_in_slices([&](TimePoint deadline) { return answer.wait_until(deadline); }, [&] { answer.cancel(); });
-  return answer_object(answer.get(), call.one_output);
+  PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout, trace);
+  call.options.idempotent = idempotent;
+  for (Repeats repeats(call.options, client->max_retries());;) {
+    InferenceFuture answer = without_gil([&] { return client->infer_waiting(call.inputs, repeats.options()); });
+    wait_in_slices([&](TimePoint deadline) { return answer.wait_until(deadline); }, [&] { answer.cancel(); });
+    try {
+      return answer_object(answer.get(), call.one_output);
+    } catch (const Error& error) {
+      if (!repeats.again_after(error)) throw;
+    }
+  }
 }
 
 PyPendingCall submit(const PyClient& self, nb::object done, nb::handle inputs, nb::handle named, nb::handle parameters,
@@ -232,14 +240,15 @@ constexpr const char* kOptions =
     "inputs: object, named: dict[str, typing.Any], parameters: collections.abc.Mapping[str, typing.Any] | None, "
     "session_id: str | None, priority: int, timeout: float | None, trace: tuple[str, str] | None";
 
-std::string signature(const std::string& name, const std::string& before, const std::string& result) {
-  return "def " + name + "(self, " + before + kOptions + ") -> " + result;
+std::string signature(const std::string& name, const std::string& before, const std::string& result,
+                      const std::string& behind = "") {
+  return "def " + name + "(self, " + before + kOptions + behind + ") -> " + result;
 }
 
 }  // namespace
 
 void bind_model_worker_client(nb::module_& m) {
-  static const std::string infer_signature = signature("infer", "", "typing.Any");
+  static const std::string infer_signature = signature("infer", "", "typing.Any", ", idempotent: bool");
   static const std::string stream_signature = signature("infer_stream", "", "InferenceStream");
   static const std::string submit_signature = signature(
       "submit", "done: collections.abc.Callable[[typing.Any, BaseException | None], object], ", "PendingCall");
@@ -266,7 +275,7 @@ void bind_model_worker_client(nb::module_& m) {
       .def_static("connect", &connect, "endpoint"_a, "timeout"_a, "max_retries"_a, "transport"_a, "tls"_a.none(),
                   "token"_a)
       .def("infer", &infer, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(), "priority"_a,
-           "timeout"_a.none(), "trace"_a.none(), nb::sig(infer_signature.c_str()))
+           "timeout"_a.none(), "trace"_a.none(), "idempotent"_a, nb::sig(infer_signature.c_str()))
       .def("submit", &submit, "done"_a, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),
            "priority"_a, "timeout"_a.none(), "trace"_a.none(),
            "Calls done(outputs, None) or done(None, error), on whichever thread.", nb::sig(submit_signature.c_str()))
@@ -282,6 +291,7 @@ void bind_model_worker_client(nb::module_& m) {
             client->close_session(session_id);
           },
           "session_id"_a)
+      .def("max_retries", ask([](ModelWorkerClient& client) { return client.max_retries(); }))
       .def("is_connected", ask([](ModelWorkerClient& client) { return client.is_connected(); }))
       .def("health_check", ask([](ModelWorkerClient& client) { return client.health_check(); }))
       .def("status", ask([](ModelWorkerClient& client) { return client.status(); }))

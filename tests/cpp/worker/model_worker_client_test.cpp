@@ -189,6 +189,54 @@ TEST_F(ModelWorkerClientTest, WhatWasDeliveredIsNotRepeated) {
   EXPECT_EQ(model_->batches().size(), 1U);
 }
 
+TEST_F(ModelWorkerClientTest, WhatIsIdempotentIsRepeatedAlthoughItWasDelivered) {
+  start();
+  ModelWorkerClient client = connect();
+  model_->hold();
+  std::thread calls([&] { EXPECT_THAT(outputs(client.infer(inputs({1}), {.idempotent = true})), ElementsAre(2)); });
+  model_->entered.wait_for(1);
+  transport_.newest()->break_off();
+  model_->let_go();
+  calls.join();
+  EXPECT_EQ(transport_.connections().size(), 2U);
+  EXPECT_EQ(model_->batches().size(), 2U) << "it has run twice";
+}
+
+TEST_F(ModelWorkerClientTest, WhatIsIdempotentIsRepeatedNoMoreOftenThanMaxRetriesSays) {
+  start();
+  for (const unsigned retries : {0U, 2U}) {
+    ModelWorkerClient client = connect({.max_retries = retries});
+    model_->hold();
+    const int before = model_->entered.count();
+    const std::size_t connections = transport_.connections().size();
+    std::thread calls([&] {
+      EXPECT_EQ(code_thrown([&] { client.infer(inputs({1}), {.idempotent = true}); }), ErrorCode::worker_unavailable);
+    });
+    for (int tries = 1; tries <= 1 + static_cast<int>(retries); ++tries) {
+      model_->entered.wait_for(before + tries);
+      transport_.newest()->break_off();
+      model_->hold();  // the next one, and no longer this
+    }
+    calls.join();
+    model_->let_go();
+    EXPECT_EQ(transport_.connections().size(), connections + retries);
+  }
+}
+
+TEST_F(ModelWorkerClientTest, WhatIsIdempotentHasOneTimeoutForAllItsTries) {
+  start();
+  ModelWorkerClient client = connect();
+  model_->hold();
+  std::thread calls([&] {
+    EXPECT_EQ(code_thrown([&] { client.infer(inputs({1}), {.timeout = 300ms, .idempotent = true}); }),
+              ErrorCode::deadline_exceeded);
+  });
+  model_->entered.wait_for(1);
+  transport_.newest()->break_off();
+  calls.join();
+  model_->let_go();
+}
+
 TEST_F(ModelWorkerClientTest, WhatWasNotDeliveredIsRepeatedOnce) {
   start();
   ModelWorkerClient client = connect();

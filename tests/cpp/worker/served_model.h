@@ -89,11 +89,12 @@ class ServedModel : public InferenceModel {
     return {{"y", y}};
   }
 
-  /// Until let_go(), whoever enters stays. Who was let go before is not held again.
+  /// Until let_go(), whoever enters stays. Who is held by another time goes.
   void hold() {
     const std::lock_guard lock(mutex_);
     held_ = true;
     ++hold_;
+    let_go_.notify_all();
   }
   void let_go() {
     const std::lock_guard lock(mutex_);

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that dies, forks or exits is an error for the others, and nothing hangs."""
 
+import asyncio
 import gc
 import os
 import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,29 @@ def test_a_worker_that_is_killed_is_unavailable_and_the_next_one_is_found() -> N
         assert client.status().status in {"ready", "busy"}
         assert (y.to_numpy() == 42).all()
         client.close()
+
+
+@pytest.mark.parametrize("call", ["infer", "infer_async"])
+def test_a_call_that_is_idempotent_is_made_anew_by_the_next_worker(call: str) -> None:
+    first = Served(GATED)
+    client = first.connect(max_retries=1000)
+
+    def infer(**options: Any) -> Any:
+        if call == "infer":
+            return client.infer([[-1]], timeout=60, **options)
+        return asyncio.run(client.infer_async([[-1]], timeout=60, **options))
+
+    with ThreadPoolExecutor() as threads:
+        once, anew = threads.submit(infer), threads.submit(infer, idempotent=True)
+        first.program.wait_for("began")
+        while client.status().current_load + client.status().queue_depth < 2:
+            pass
+        first.program.kill()
+        with pytest.raises(rm.WorkerUnavailable):
+            once.result(timeout=60)
+        with Served(DOUBLER, endpoint=first.endpoint):
+            assert anew.result(timeout=60).to_numpy() == -2
+            client.close()
 
 
 def test_a_closed_client_is_unavailable() -> None:
