@@ -81,9 +81,7 @@ grpc::ByteBuffer stream_response_bytes(const AnswerHead& head, TensorMap outputs
   return wrapped(slices_of(in_stream(head, false), head, std::move(outputs), signature));
 }
 
-grpc::ByteBuffer stream_end_bytes(const AnswerHead& head) {
-  return wrapped(RawSlices(in_stream(head, true)));
-}
+grpc::ByteBuffer stream_end_bytes(const AnswerHead& head) { return wrapped(RawSlices(in_stream(head, true))); }
 
 grpc::ByteBuffer stream_error_bytes(const AnswerHead& head, const std::exception_ptr& error) {
   ModelStreamInferResponse response;
