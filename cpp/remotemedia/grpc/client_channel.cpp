@@ -5,6 +5,7 @@
 #include <grpcpp/create_channel.h>
 
 #include <chrono>
+#include <utility>
 
 #include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/credentials.h"
@@ -35,12 +36,16 @@ grpc::ChannelArguments channel_arguments() {
 
 ClientChannel::ClientChannel(const std::string& target, const std::optional<TlsConfig>& tls)
     : made_in_(fork_generation()),
-      stub_(std::make_unique<grpc::GenericStub>(
-          grpc::CreateCustomChannel(target, credentials_of_client(tls), channel_arguments()))) {}
+      channel_(grpc::CreateCustomChannel(target, credentials_of_client(tls), channel_arguments())),
+      stub_(std::make_unique<grpc::GenericStub>(channel_)) {}
 
 ClientChannel::~ClientChannel() {
-  if (made_in_ != fork_generation()) static_cast<void>(stub_.release());
+  if (made_in_ == fork_generation()) return;
+  static_cast<void>(stub_.release());
+  static_cast<void>(new std::shared_ptr<grpc::Channel>(std::move(channel_)));
 }
+
+bool ClientChannel::is_connected() const { return channel_->GetState(false) == GRPC_CHANNEL_READY; }
 
 std::unique_ptr<grpc::GenericClientAsyncResponseReader> ClientChannel::unary(grpc::ClientContext& context,
                                                                              const std::string& method,

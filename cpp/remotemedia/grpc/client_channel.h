@@ -31,6 +31,9 @@ class ClientChannel {
   /// In a forked child it leaves what is gRPC's alone.
   ~ClientChannel();
 
+  /// False where there is none, or not yet, as far as gRPC knows: a call would have to connect first. Connects nothing.
+  bool is_connected() const;
+
   /// Not begun yet. The completions of a stream come by client_queue().
   std::unique_ptr<grpc::GenericClientAsyncResponseReader> unary(grpc::ClientContext& context, const std::string& method,
                                                                 const grpc::ByteBuffer& request,
@@ -44,6 +47,7 @@ class ClientChannel {
 
  private:
   const std::uint64_t made_in_;
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<grpc::GenericStub> stub_;
 };
 

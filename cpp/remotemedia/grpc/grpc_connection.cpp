@@ -102,8 +102,14 @@ std::vector<std::shared_ptr<ClientCall>> GrpcConnection::calls() const {
   return all;
 }
 
+// The attachment is perhaps told later, and gRPC would connect anew for a call, whoever serves there now.
+bool GrpcConnection::is_over() const noexcept {
+  if (!channel_.is_connected()) over_ = true;
+  return over_;
+}
+
 void GrpcConnection::check_usable() const {
-  if (!over_) return;
+  if (!is_over()) return;
   throw Error(ErrorCode::worker_unavailable, "the connection with the worker at " + endpoint_ + " is over");
 }
 
@@ -118,7 +124,6 @@ TensorBuffer GrpcConnection::allocate(const Dims& shape, DataType dtype) {
 }
 
 std::uint64_t GrpcConnection::submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting /*waiting*/) {
-  check_usable();
   const std::uint64_t number = ++last_number_;
   const auto made = ClientCall::make(call.stream, shared_from_this(), number, call.session_id.value_or(""),
                                      std::move(call.on_answer));
@@ -224,7 +229,7 @@ Error GrpcConnection::error_of(const grpc::Status& status, std::string_view name
 Error GrpcConnection::error_of(const grpc::Status& status, const grpc::ClientContext& context, bool cancelled_here) {
   const auto& metadata = context.GetServerTrailingMetadata();
   const auto name = metadata.find(kErrorKey);
-  if (name == metadata.end() && status.error_code() == grpc::StatusCode::UNAVAILABLE) over_ = true;
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) over_ = true;
   return error_of(status, name == metadata.end() ? "" : std::string_view(name->second.data(), name->second.size()),
                   cancelled_here);
 }

@@ -45,7 +45,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   /// Where the worker says that it serves the same by shared memory; empty: nowhere.
   const std::string& shared_memory_endpoint() const noexcept { return shared_memory_endpoint_; }
 
-  bool is_over() const noexcept override { return over_; }
+  bool is_over() const noexcept override;
   TensorBuffer allocate(const Dims& shape, DataType dtype) override;
   using WorkerConnection::submit;
   std::uint64_t submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting waiting) override;
@@ -83,7 +83,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   std::string attachment_token_;
   std::string shared_memory_endpoint_;
   WorkerDescription worker_;
-  std::atomic<bool> over_{false};
+  mutable std::atomic<bool> over_{false};
   std::atomic<std::uint64_t> last_number_{0};
   std::atomic<std::uint64_t> given_{0};  // answers; counted with the mutex
   SessionLines lines_;

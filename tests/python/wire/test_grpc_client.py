@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """remotemedia's own client at an endpoint of the wire. What it has in common with others is in tests/python/workers."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import remotemedia as rm
 from tests.python.core.program import run
-from tests.python.wire.wire_server import wire_server
+from tests.python.wire.wire_server import WireServer, wire_server
 from tests.python.workers.served import models, new_endpoint
 
 WITHOUT_SHARED_MEMORY = """
@@ -26,6 +27,16 @@ def served_and_hidden(model):
     say("serves")
     gates["end"].wait()
     worker.stop()
+"""
+
+HELD = """
+class Held(Doubler):  # a negative number waits for a line of stdin
+    def infer(self, inputs):
+        if inputs["x"].min() < 0:
+            say("began")
+            gates["go"].wait()
+        return super().infer(inputs)
+serve(Held())
 """
 
 
@@ -128,6 +139,63 @@ def test_a_forked_child_is_told_that_it_has_no_grpc() -> None:
             say(str(float(client.infer([[2]]).to_numpy()[0, 0])))
             """,
         ) == ["not the child's"] * 2 + ["spawn", "4.0"]
+
+
+CALLS: dict[str, Callable[[rm.ModelWorkerClient], object]] = {
+    "infer": lambda client: client.infer([[2]], timeout=60).to_numpy(),
+    "infer_future": lambda client: client.infer_future([[2]], timeout=60).result(60).to_numpy(),
+    "infer_stream": lambda client: next(client.infer_stream([[2]], timeout=60)).to_numpy(),
+    "a session": lambda client: client.infer([[2]], session_id="s", timeout=60).to_numpy(),
+    "status": lambda client: 4 if client.status().model_id == "doubler" else None,
+}
+
+
+@pytest.mark.parametrize("next_one_is", ["there", "to come"])
+def test_what_a_dead_worker_cannot_have_got_goes_to_the_next_one(next_one_is: str) -> None:
+    with wire_server(HELD) as held, ThreadPoolExecutor(1 + len(CALLS)) as threads:
+        first = WireServer("serve(Doubler())")
+        clients = [connect(first.endpoint, transport="grpc", max_retries=1000) for _ in CALLS]
+        for client in clients:
+            assert client.infer([[1]]).to_numpy() == 2
+        with connect(held.endpoint, transport="grpc") as other:
+            for _ in range(10):
+                other.infer([[1]])
+            waits = threads.submit(other.infer, [[-1]])  # who waits keeps away who is told of a connection's end
+            held.program.wait_for("began")
+            first.program.kill()
+            for client in clients:
+                while client._client.is_connected():
+                    pass
+            restart = f"serve(Doubler(), endpoint={first.endpoint!r})"
+            second = WireServer(restart) if next_one_is == "there" else None
+            answers = [threads.submit(call, client) for call, client in zip(CALLS.values(), clients, strict=True)]
+            second = second or WireServer(restart)
+            for name, answer in zip(CALLS, answers, strict=True):
+                assert answer.result(60) == 4, name
+            held.program.tell("go")
+            assert waits.result(60).to_numpy() == -2
+            for client in clients:
+                client.close()
+            second.end()
+
+
+def test_what_a_dead_worker_may_have_got_is_repeated_where_it_is_idempotent() -> None:
+    first = WireServer(HELD)
+    client = connect(first.endpoint, transport="grpc", max_retries=1000)
+    with ThreadPoolExecutor() as threads:
+        calls = [client.infer_future([[-1]], session_id=session) for session in (None, "s", "s")]
+        once = threads.submit(client.infer, [[-1]])
+        anew = threads.submit(client.infer, [[-1]], idempotent=True)
+        while client.status().current_load + client.status().queue_depth < 4:  # one waits here for the session's first
+            pass
+        first.program.kill()
+        for call in (*calls, once):
+            with pytest.raises(rm.WorkerUnavailable):
+                call.result(60)
+        with wire_server(f"serve(Doubler(), endpoint={first.endpoint!r})"):
+            assert anew.result(60).to_numpy() == -2
+            assert client.infer([[2]], session_id="s").to_numpy() == 4
+            client.close()
 
 
 def test_at_an_endpoint_of_somebody_else_the_client_says_so() -> None:
