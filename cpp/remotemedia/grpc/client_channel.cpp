@@ -34,16 +34,20 @@ grpc::ChannelArguments channel_arguments() {
 
 }  // namespace
 
-ClientChannel::ClientChannel(const std::string& target, const std::optional<TlsConfig>& tls)
-    : made_in_(fork_generation()),
-      channel_(grpc::CreateCustomChannel(target, credentials_of_client(tls), channel_arguments())),
+ClientChannel::ClientChannel(const std::string& endpoint, const std::string& target, const ConnectOptions& options)
+    : worker_("the worker at " + endpoint),
+      authorization_(options.token.empty() ? "" : "Bearer " + options.token),
+      made_in_(fork_generation()),
+      channel_(grpc::CreateCustomChannel(target, credentials_of_client(options.tls), channel_arguments())),
       stub_(std::make_unique<grpc::GenericStub>(channel_)) {}
 
 ClientChannel::~ClientChannel() {
-  if (made_in_ == fork_generation()) return;
+  if (!is_inherited()) return;
   static_cast<void>(stub_.release());
   static_cast<void>(new std::shared_ptr<grpc::Channel>(std::move(channel_)));
 }
+
+bool ClientChannel::is_inherited() const noexcept { return made_in_ != fork_generation(); }
 
 bool ClientChannel::is_connected() const { return channel_->GetState(false) == GRPC_CHANNEL_READY; }
 
@@ -51,11 +55,13 @@ std::unique_ptr<grpc::GenericClientAsyncResponseReader> ClientChannel::unary(grp
                                                                              const std::string& method,
                                                                              const grpc::ByteBuffer& request,
                                                                              grpc::CompletionQueue& queue) {
+  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
   return stub_->PrepareUnaryCall(&context, method, request, &queue);
 }
 
 std::unique_ptr<grpc::GenericClientAsyncReaderWriter> ClientChannel::stream(grpc::ClientContext& context,
                                                                             const std::string& method) {
+  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
   return stub_->PrepareCall(&context, method, &client_queue());
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ClientChannel: what a client calls by, with messages that are bytes.
+// ClientChannel: what a client calls by, with messages that are bytes and the token that it was given.
 
 #pragma once
 
@@ -9,12 +9,12 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "remotemedia/worker/wire_access.h"
+#include "remotemedia/worker/transport.h"
 
 namespace remotemedia::detail {
 
@@ -23,13 +23,19 @@ class ClientChannel {
  public:
   /// target: as gRPC takes it. It connects with the first call.
   ///
-  /// Errors:  invalid_argument that names the file, for one of `tls` that cannot be read.
-  ClientChannel(const std::string& target, const std::optional<TlsConfig>& tls);
+  /// Errors:  invalid_argument that names the file, for one of options.tls that cannot be read.
+  ClientChannel(const std::string& endpoint, const std::string& target, const ConnectOptions& options);
   ClientChannel(const ClientChannel&) = delete;
   ClientChannel& operator=(const ClientChannel&) = delete;
 
   /// In a forked child it leaves what is gRPC's alone.
   ~ClientChannel();
+
+  /// "the worker at grpc://127.0.0.1:8001", for texts of errors.
+  const std::string& worker() const noexcept { return worker_; }
+
+  /// Whether this process is a forked child of the one that made it.
+  bool is_inherited() const noexcept;
 
   /// False where there is none, or not yet, as far as gRPC knows: a call would have to connect first. Connects nothing.
   bool is_connected() const;
@@ -46,6 +52,8 @@ class ClientChannel {
                    grpc::ByteBuffer& response, const std::function<bool()>& given_up = {});
 
  private:
+  const std::string worker_;
+  const std::string authorization_;
   const std::uint64_t made_in_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<grpc::GenericStub> stub_;

@@ -17,7 +17,6 @@
 #include "remotemedia/grpc/received_message.h"
 #include "remotemedia/grpc/status_of.h"
 #include "remotemedia/grpc/worker_messages.h"
-#include "remotemedia/memory/fork_generation.h"
 #include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
@@ -38,14 +37,11 @@ std::shared_ptr<GrpcConnection> GrpcConnection::connect(const std::string& endpo
   return connection;
 }
 
-GrpcConnection::GrpcConnection(std::string endpoint, const std::string& target, const ConnectOptions& options)
-    : endpoint_(std::move(endpoint)),
-      made_in_(fork_generation()),
-      channel_(target, options.tls),
-      authorization_(options.token.empty() ? "" : "Bearer " + options.token) {}
+GrpcConnection::GrpcConnection(const std::string& endpoint, const std::string& target, const ConnectOptions& options)
+    : channel_(endpoint, target, options) {}
 
 GrpcConnection::~GrpcConnection() {
-  if (made_in_ != fork_generation()) {
+  if (channel_.is_inherited()) {
     static_cast<void>(new std::shared_ptr<Attachment>(std::move(attachment_)));  // nothing of gRPC's is touched
     return;
   }
@@ -60,7 +56,6 @@ void GrpcConnection::attach(const ClientId& client, const std::string& model, Ti
     MutexLock lock(mutex_);
     attachment_ = attachment;
   }
-  authorize(attachment->context);
   v1::AttachRequest request;
   request.set_client_id(client.data(), client.size());
   request.set_model(model);
@@ -69,12 +64,12 @@ void GrpcConnection::attach(const ClientId& client, const std::string& model, Ti
   if (!first) {
     const std::optional<grpc::Status> status = attachment->status();
     const Error why = status ? error_of(*status, attachment->context)
-                             : Error(ErrorCode::deadline_exceeded, "the worker at " + endpoint_ + " does not answer");
+                             : Error(ErrorCode::deadline_exceeded, channel_.worker() + " does not answer");
     close();
     throw Error(why);
   }
   try {
-    if (!first->has_attached()) throw Error(ErrorCode::protocol_error, "the worker at " + endpoint_ + " says nothing");
+    if (!first->has_attached()) throw Error(ErrorCode::protocol_error, channel_.worker() + " says nothing");
     attachment_token_ = first->attached().token();
     shared_memory_endpoint_ = first->attached().shared_memory_endpoint();
     worker_ = description_of(first->attached());
@@ -110,12 +105,7 @@ bool GrpcConnection::is_over() const noexcept {
 
 void GrpcConnection::check_usable() const {
   if (!is_over()) return;
-  throw Error(ErrorCode::worker_unavailable, "the connection with the worker at " + endpoint_ + " is over");
-}
-
-void GrpcConnection::authorize(grpc::ClientContext& context) const {
-  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
-  if (!attachment_token_.empty()) context.AddMetadata(kAttachmentKey, attachment_token_);
+  throw Error(ErrorCode::worker_unavailable, "the connection with " + channel_.worker() + " is over");
 }
 
 TensorBuffer GrpcConnection::allocate(const Dims& shape, DataType dtype) {
@@ -129,7 +119,7 @@ std::uint64_t GrpcConnection::submit(const TensorMap& inputs, Call&& call, Recei
                                      std::move(call.on_answer));
   const grpc::ByteBuffer request = request_bytes(worker_.model_id, inputs, call.parameters);
   grpc::ClientContext& metadata = made->metadata();
-  authorize(metadata);
+  metadata.AddMetadata(kAttachmentKey, attachment_token_);
   if (call.session_id) metadata.AddMetadata(kSessionKey, *call.session_id);
   if (call.priority != 0) metadata.AddMetadata(kPriorityKey, std::to_string(call.priority));
   if (call.trace != nullptr) {
@@ -212,33 +202,29 @@ bool GrpcConnection::receive_until(std::uint64_t call, const std::function<bool(
 }
 
 Error GrpcConnection::error_of(const grpc::Status& status, std::string_view name, bool cancelled_here) const {
-  const std::string worker = "the worker at " + endpoint_;
   const grpc::StatusCode code = status.error_code();
   const bool of_connection = code == grpc::StatusCode::CANCELLED || code == grpc::StatusCode::UNKNOWN ||
                              code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::UNAVAILABLE;
   const bool over = name.empty() && over_ && of_connection;
-  Error error = detail::error_of(status, name, worker);
+  Error error = detail::error_of(status, name, channel_.worker());
   // To a client that was attached these say that the worker ends.
   const bool ends =
       error.code() == ErrorCode::model_not_found || (error.code() == ErrorCode::cancelled && !cancelled_here);
   if (!over && !(ends && !attachment_token_.empty())) return error;
-  return {ErrorCode::worker_unavailable, worker + " is gone, or its connection: " + status.error_message()};
+  return {ErrorCode::worker_unavailable, channel_.worker() + " is gone, or its connection: " + status.error_message()};
 }
 
 /// The attachment is told of the connection's end perhaps later than this call.
 Error GrpcConnection::error_of(const grpc::Status& status, const grpc::ClientContext& context, bool cancelled_here) {
-  const auto& metadata = context.GetServerTrailingMetadata();
-  const auto name = metadata.find(kErrorKey);
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) over_ = true;
-  return error_of(status, name == metadata.end() ? "" : std::string_view(name->second.data(), name->second.size()),
-                  cancelled_here);
+  return error_of(status, error_name(context), cancelled_here);
 }
 
 template <class Response, class Request>
 Response GrpcConnection::ask(const char* method, const Request& request, TimePoint deadline) {
   check_usable();
   grpc::ClientContext context;
-  authorize(context);
+  context.AddMetadata(kAttachmentKey, attachment_token_);
   set_deadline(context, deadline);
   grpc::ByteBuffer response;
   const grpc::Status status =
@@ -268,7 +254,7 @@ HealthReport GrpcConnection::health(TimePoint deadline) {
 }
 
 void GrpcConnection::close() noexcept {
-  if (made_in_ != fork_generation()) return;
+  if (channel_.is_inherited()) return;
   std::shared_ptr<Attachment> attachment;
   {
     MutexLock lock(mutex_);

@@ -36,7 +36,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
                                                  const ClientId& client, const std::string& model,
                                                  const ConnectOptions& options, TimePoint deadline);
 
-  GrpcConnection(std::string endpoint, const std::string& target, const ConnectOptions& options);
+  GrpcConnection(const std::string& endpoint, const std::string& target, const ConnectOptions& options);
   ~GrpcConnection() override;
 
   Transport transport() const noexcept override { return Transport::grpc; }
@@ -66,7 +66,6 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   void attachment_is_over() noexcept;
   std::vector<std::shared_ptr<ClientCall>> calls() const;
   void check_usable() const;
-  void authorize(grpc::ClientContext& context) const;
   std::shared_ptr<ClientCall> find(std::uint64_t call) const;
   bool withdraw(ClientCall& call, const grpc::Status& status) noexcept;
   void answered() noexcept;
@@ -76,10 +75,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   template <class Response, class Request>
   Response ask(const char* method, const Request& request, TimePoint deadline);
 
-  const std::string endpoint_;
-  const std::uint64_t made_in_;
   ClientChannel channel_;
-  const std::string authorization_;
   std::string attachment_token_;
   std::string shared_memory_endpoint_;
   WorkerDescription worker_;

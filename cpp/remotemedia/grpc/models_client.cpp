@@ -15,7 +15,6 @@
 #include "remotemedia/grpc/model_messages.h"
 #include "remotemedia/grpc/received_message.h"
 #include "remotemedia/grpc/status_of.h"
-#include "remotemedia/memory/fork_generation.h"
 #include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
@@ -67,43 +66,27 @@ std::shared_ptr<ModelsClient> ModelsClient::connect(const std::string& endpoint,
   return client;
 }
 
-ModelsClient::ModelsClient(std::string endpoint, const std::string& target, const ConnectOptions& options)
-    : endpoint_(std::move(endpoint)),
-      made_in_(fork_generation()),
-      timeout_(options.timeout),
-      authorization_(options.token.empty() ? "" : "Bearer " + options.token),
-      channel_(target, options.tls) {}
-
-bool ModelsClient::is_inherited() const noexcept { return made_in_ != fork_generation(); }
+ModelsClient::ModelsClient(const std::string& endpoint, const std::string& target, const ConnectOptions& options)
+    : timeout_(options.timeout), channel_(endpoint, target, options) {}
 
 void ModelsClient::check_not_inherited() const {
   if (!is_inherited()) return;
   throw Error(ErrorCode::worker_unavailable,
-              "what was connected with '" + endpoint_ + "' is the parent's, and this is a forked child");
-}
-
-void ModelsClient::authorize(grpc::ClientContext& context) const {
-  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
+              "what was connected with " + channel_.worker() + " is the parent's, and this is a forked child");
 }
 
 Error ModelsClient::error_of(const grpc::Status& status, const grpc::ClientContext& context) const {
-  const auto& metadata = context.GetServerTrailingMetadata();
-  const auto name = metadata.find(kErrorKey);
-  const std::string worker = "the worker at " + endpoint_;
-  if (name != metadata.end()) {
-    return detail::error_of(status, std::string_view(name->second.data(), name->second.size()), worker);
+  const std::string_view name = error_name(context);
+  if (name.empty() && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return {ErrorCode::worker_unavailable, channel_.worker() + " cannot be reached, or does not answer"};
   }
-  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
-    return {ErrorCode::worker_unavailable, worker + " cannot be reached, or does not answer"};
-  }
-  return detail::error_of(status, "", worker);
+  return detail::error_of(status, name, channel_.worker());
 }
 
 template <class Response, class Request>
 Response ModelsClient::ask(const char* method, const Request& request, const std::function<bool()>& given_up) {
   check_not_inherited();
   grpc::ClientContext context;
-  authorize(context);
   context.set_wait_for_ready(true);
   context.set_deadline(system_time_of(later(monotonic_clock().now(), timeout_)));
   grpc::ByteBuffer response;
@@ -151,7 +134,6 @@ RemoteModelHandle ModelsClient::get_or_load(const std::string& name, const Remot
   request.set_name(name);
   request.set_hold(true);
   const auto stream = std::make_shared<LeaseStream>();
-  authorize(stream->context);
   stream->start(channel_, method_path(kModelService, "GetOrLoad"), message_bytes(request));
   try {
     for (;;) {

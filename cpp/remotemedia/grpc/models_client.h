@@ -24,7 +24,7 @@ class ModelsClient final : public ModelsConnection, public std::enable_shared_fr
   static std::shared_ptr<ModelsClient> connect(const std::string& endpoint, const std::string& target,
                                                const ConnectOptions& options);
 
-  ModelsClient(std::string endpoint, const std::string& target, const ConnectOptions& options);
+  ModelsClient(const std::string& endpoint, const std::string& target, const ConnectOptions& options);
 
   std::vector<RemoteModel> list() override;
   RemoteModel get(const std::string& name) override;
@@ -32,21 +32,17 @@ class ModelsClient final : public ModelsConnection, public std::enable_shared_fr
   RemoteModelHandle get_or_load(const std::string& name, const RemoteLoadOptions& options) override;
 
   /// Of a lease that this process had when it was forked.
-  bool is_inherited() const noexcept;
+  bool is_inherited() const noexcept { return channel_.is_inherited(); }
 
   void release(std::uint64_t lease) noexcept;
 
  private:
   template <class Response, class Request>
   Response ask(const char* method, const Request& request, const std::function<bool()>& given_up = {});
-  void authorize(grpc::ClientContext& context) const;
   void check_not_inherited() const;
   Error error_of(const grpc::Status& status, const grpc::ClientContext& context) const;
 
-  const std::string endpoint_;
-  const std::uint64_t made_in_;
   const Duration timeout_;
-  const std::string authorization_;
   ClientChannel channel_;
 };
 

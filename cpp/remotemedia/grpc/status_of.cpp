@@ -92,6 +92,12 @@ std::string error_name(const std::exception_ptr& error) {
   }
 }
 
+std::string_view error_name(const grpc::ClientContext& context) {
+  const auto& metadata = context.GetServerTrailingMetadata();
+  const auto name = metadata.find(kErrorKey);
+  return name == metadata.end() ? std::string_view() : std::string_view(name->second.data(), name->second.size());
+}
+
 Error error_of(const grpc::Status& status, std::string_view name, const std::string& transport) {
   for (const ErrorCode code : kCodes) {
     if (to_string(code) == name) return {code, status.error_message()};

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
 #include <exception>
@@ -23,6 +24,11 @@ inline constexpr const char* kErrorKey = "remotemedia-error";
 
 /// "invalid_tensor".
 std::string error_name(const std::exception_ptr& error);
+
+/// What a call that is over was told of it; empty: nothing.
+///
+/// Lifetime:  that of `context`.
+std::string_view error_name(const grpc::ClientContext& context);
 
 /// What a client makes of it. name: as above; empty where the code of gRPC is all there is.
 ///
