@@ -99,7 +99,7 @@ std::vector<std::shared_ptr<ClientCall>> GrpcConnection::calls() const {
 
 // The attachment is perhaps told later, and gRPC would connect anew for a call, whoever serves there now.
 bool GrpcConnection::is_over() const noexcept {
-  if (!channel_.is_connected()) over_ = true;
+  if (channel_.is_inherited() || !channel_.is_connected()) over_ = true;
   return over_;
 }
 
