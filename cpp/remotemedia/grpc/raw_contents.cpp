@@ -22,8 +22,6 @@ using google::protobuf::io::CodedInputStream;
 using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 
-/// What is shorter protobuf reads as a whole, sooner.
-constexpr std::size_t kWorthSplitting = std::size_t{64} << 10;
 constexpr std::size_t kMostContents = 4096;
 constexpr int kLongestTag = 2;     // bytes
 constexpr int kLongestLength = 5;  // likewise
@@ -99,7 +97,6 @@ std::vector<RawContent> taken(google::protobuf::RepeatedPtrField<std::string>& c
 
 template <class Message>
 bool parsed_apart(const grpc::ByteBuffer& bytes, int field, WithRawContents<Message>& received) {
-  if (bytes.Length() < kWorthSplitting) return false;
   std::optional<SplitMessage> split = split_message(bytes, field);
   if (!split || !received.message.ParseFromString(split->others)) return false;
   received.raw = std::move(split->raw);
@@ -127,17 +124,22 @@ std::optional<SplitMessage> split_message(const grpc::ByteBuffer& message, int f
   return split;
 }
 
-WithRawContents<ModelInferRequest> received_request(const grpc::ByteBuffer& bytes) {
+WithRawContents<ModelInferRequest> received_request(const grpc::ByteBuffer& bytes, std::size_t split_from) {
   WithRawContents<ModelInferRequest> received;
-  if (parsed_apart(bytes, ModelInferRequest::kRawInputContentsFieldNumber, received)) return received;
+  if (bytes.Length() >= split_from && parsed_apart(bytes, ModelInferRequest::kRawInputContentsFieldNumber, received)) {
+    return received;
+  }
   received.message = received_message<ModelInferRequest>(bytes);
   received.raw = taken(*received.message.mutable_raw_input_contents());
   return received;
 }
 
-WithRawContents<ModelInferResponse> received_response(const grpc::ByteBuffer& bytes) {
+WithRawContents<ModelInferResponse> received_response(const grpc::ByteBuffer& bytes, std::size_t split_from) {
   WithRawContents<ModelInferResponse> received;
-  if (parsed_apart(bytes, ModelInferResponse::kRawOutputContentsFieldNumber, received)) return received;
+  if (bytes.Length() >= split_from &&
+      parsed_apart(bytes, ModelInferResponse::kRawOutputContentsFieldNumber, received)) {
+    return received;
+  }
   return with_raw_contents(received_message<ModelInferResponse>(bytes));
 }
 

@@ -6,6 +6,7 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,9 +39,16 @@ struct WithRawContents {
   std::vector<RawContent> raw;
 };
 
+/// What is shorter protobuf reads as a whole, sooner.
+inline constexpr std::size_t kWorthSplitting = std::size_t{64} << 10;
+
+/// split_from: bytes of the shortest message whose elements are read apart.
+///
 /// Errors:  protocol_error where the bytes are no such message.
-WithRawContents<inference::ModelInferRequest> received_request(const grpc::ByteBuffer& bytes);
-WithRawContents<inference::ModelInferResponse> received_response(const grpc::ByteBuffer& bytes);
+WithRawContents<inference::ModelInferRequest> received_request(const grpc::ByteBuffer& bytes,
+                                                               std::size_t split_from = kWorthSplitting);
+WithRawContents<inference::ModelInferResponse> received_response(const grpc::ByteBuffer& bytes,
+                                                                 std::size_t split_from = kWorthSplitting);
 
 /// The same of one that protobuf has read.
 WithRawContents<inference::ModelInferResponse> with_raw_contents(inference::ModelInferResponse message);
