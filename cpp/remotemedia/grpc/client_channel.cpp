@@ -51,17 +51,21 @@ bool ClientChannel::is_inherited() const noexcept { return made_in_ != fork_gene
 
 bool ClientChannel::is_connected() const { return channel_->GetState(false) == GRPC_CHANNEL_READY; }
 
+void ClientChannel::authorize(grpc::ClientContext& context) const {
+  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
+}
+
 std::unique_ptr<grpc::GenericClientAsyncResponseReader> ClientChannel::unary(grpc::ClientContext& context,
                                                                              const std::string& method,
                                                                              const grpc::ByteBuffer& request,
                                                                              grpc::CompletionQueue& queue) {
-  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
+  authorize(context);
   return stub_->PrepareUnaryCall(&context, method, request, &queue);
 }
 
 std::unique_ptr<grpc::GenericClientAsyncReaderWriter> ClientChannel::stream(grpc::ClientContext& context,
                                                                             const std::string& method) {
-  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
+  authorize(context);
   return stub_->PrepareCall(&context, method, &client_queue());
 }
 

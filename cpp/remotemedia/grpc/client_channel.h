@@ -52,6 +52,8 @@ class ClientChannel {
                    grpc::ByteBuffer& response, const std::function<bool()>& given_up = {});
 
  private:
+  void authorize(grpc::ClientContext& context) const;
+
   const std::string worker_;
   const std::string authorization_;
   const std::uint64_t made_in_;

@@ -26,6 +26,32 @@ namespace remotemedia::detail {
 /// Numbers the clients of this process's workers, by whatever way they come.
 REMOTEMEDIA_API std::uint64_t new_client_id() noexcept;
 
+/// One client. Its sessions and limits are those of client_id, whatever connection it comes by.
+///
+/// Threads:  all functions are called from any thread, without a lock of the worker.
+class REMOTEMEDIA_API Caller {
+ public:
+  /// transport: as CallTrace has it, a literal. place: of the source where its calls come from, unless that is the
+  /// first one that the worker has.
+  explicit Caller(std::uint64_t client_id, std::string_view transport = {}, const void* place = nullptr) noexcept
+      : client_id_(client_id), transport_(transport), place_(place) {}
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+  virtual ~Caller();
+
+  std::uint64_t client_id() const noexcept { return client_id_; }
+  std::string_view transport() const noexcept { return transport_; }
+  const void* place() const noexcept { return place_; }
+
+  /// Memory that the client reads.
+  virtual TensorBuffer allocate(const Dims& shape, DataType dtype) = 0;
+
+ private:
+  std::uint64_t client_id_;
+  std::string_view transport_;
+  const void* place_;
+};
+
 /// Where calls come from, for one instance that has nothing to do: it looks for the next call itself, and sleeps there,
 /// rather than sleep until another thread has taken the call and wakes it.
 ///
@@ -56,32 +82,6 @@ class REMOTEMEDIA_API CallSource {
 
   /// No instance will look for a while.
   virtual void end_looks() noexcept = 0;
-};
-
-/// One client. Its sessions and limits are those of client_id, whatever connection it comes by.
-///
-/// Threads:  all functions are called from any thread, without a lock of the worker.
-class REMOTEMEDIA_API Caller {
- public:
-  /// transport: as CallTrace has it, a literal. place: of the source where its calls come from, unless that is the
-  /// first one that the worker has.
-  explicit Caller(std::uint64_t client_id, std::string_view transport = {}, const void* place = nullptr) noexcept
-      : client_id_(client_id), transport_(transport), place_(place) {}
-  Caller(const Caller&) = delete;
-  Caller& operator=(const Caller&) = delete;
-  virtual ~Caller();
-
-  std::uint64_t client_id() const noexcept { return client_id_; }
-  std::string_view transport() const noexcept { return transport_; }
-  const void* place() const noexcept { return place_; }
-
-  /// Memory that the client reads.
-  virtual TensorBuffer allocate(const Dims& shape, DataType dtype) = 0;
-
- private:
-  std::uint64_t client_id_;
-  std::string_view transport_;
-  const void* place_;
 };
 
 /// What a call ends with, or one answer of a stream.
