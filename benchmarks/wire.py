@@ -77,7 +77,7 @@ GROUPS = {
         _callers("By gRPC from Python", "worker_grpc", {"Triton": "triton_grpc", "grpcio": "grpcio_bytes"}),
         _callers("By HTTP from Python", "worker_http", {"Triton": "triton_http", "Mosec": "mosec_http"}),
         _callers(
-            "By a client of `grpc://127.0.0.1` that finds shared memory, from Python",
+            "By a client that finds shared memory, from Python",
             "worker_found",
             {
                 "connected to `unix:`": "worker_at_unix",

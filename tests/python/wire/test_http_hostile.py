@@ -44,7 +44,7 @@ def all_of(connection: socket.socket) -> bytes:
 
 
 def sent(server: WireServer, request: bytes) -> bytes:
-    """The answer to what needs nothing more; who stops writing is gone otherwise."""
+    """The answer to what is refused as it comes; who stops writing while a call is under way is gone."""
     with connected(server) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
@@ -182,7 +182,13 @@ def test_heads_that_are_none_are_refused() -> None:
         ):
             answer = sent(server, head)
             assert answer.startswith(b"HTTP/1.1 " + status), (head[:40], answer[:200])
-        assert b"encoded as 'gzip'" in sent(server, post(b"{}", "Content-Encoding: gzip", "Connection: close"))
+        is_served(server)
+
+
+def test_bodies_that_are_encoded_are_refused() -> None:
+    with wire_server(f"serve(Doubler(), {HTTP})") as server, connected(server) as connection:
+        connection.sendall(post(b"{}", "Content-Encoding: gzip", "Connection: close"))
+        assert b"encoded as 'gzip'" in all_of(connection)
         is_served(server)
 
 
