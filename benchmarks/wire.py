@@ -43,15 +43,18 @@ GROUPS = {
     "wire_calls": [
         TargetGroup(
             "A call over gRPC from C++ to a model that gives its input back, µs; how many times as long others take",
-            ("gRPC, raw bytes", "gRPC, raw bytes in one piece"),
+            ("gRPC, raw bytes", "in one piece", "never asleep"),
             [
                 Target(
                     f"{words} there and back",
                     f"wire/grpc/{size}",
                     None,
-                    tuple(
-                        Control(f"call/{way}/{size}", None if size == 0 else 1 / MOST_OVER_GRPC)
-                        for way in ("grpc", "grpc_whole")
+                    (
+                        *(
+                            Control(f"call/{way}/{size}", None if size == 0 else 1 / MOST_OVER_GRPC)
+                            for way in ("grpc", "grpc_whole")
+                        ),
+                        Control(f"call/grpc_looking/{size}"),
                     ),
                 )
                 for size, words in SIZES.items()
@@ -104,7 +107,7 @@ def measure(parts: Sequence[str], rounds: int, attempts: int, patience_seconds: 
 def _run(parts: Sequence[str]) -> Round:
     found: Round = {}
     if "wire_calls" in parts:
-        found |= run_cpp(PROGRAM, "^wire/") | run_cpp(GRPC_PROGRAM, "^call/grpc(_whole)?/")
+        found |= run_cpp(PROGRAM, "^wire/") | run_cpp(GRPC_PROGRAM, "^call/grpc(_whole|_looking)?/")
     if "wire_callers" in parts:
         found |= run_python("wire_callers")
     return found

@@ -43,7 +43,8 @@ grpc::ByteBuffer make_request(std::size_t bytes) {
 /// One call at a time.
 class Caller {
  public:
-  explicit Caller(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {}
+  explicit Caller(const std::shared_ptr<grpc::Channel>& channel, bool looking = false)
+      : stub_(channel), looking_(looking) {}
 
   grpc::ByteBuffer call(const grpc::ByteBuffer& request) {
     grpc::ClientContext context;
@@ -54,7 +55,7 @@ class Caller {
     reader->Finish(&answer, &status, this);
     void* tag = nullptr;
     bool ok = false;
-    if (!queue_.Next(&tag, &ok)) throw std::runtime_error("gRPC: no answer");
+    if (!next_event(queue_, looking_, tag, ok)) throw std::runtime_error("gRPC: no answer");
     check(status, answer, request.Length());
     return answer;
   }
@@ -62,11 +63,12 @@ class Caller {
  private:
   grpc::GenericStub stub_;
   grpc::CompletionQueue queue_;
+  const bool looking_;
 };
 
-void time_calls(benchmark::State& state, std::size_t bytes) {
-  const GrpcServer server(GrpcAnswers::by_queue);
-  Caller caller(server.connect());
+void time_calls(benchmark::State& state, std::size_t bytes, bool looking) {
+  const GrpcServer server(looking ? GrpcAnswers::by_looking : GrpcAnswers::by_queue);
+  Caller caller(server.connect(), looking);
   const grpc::ByteBuffer request = make_request(bytes);
   time_operations(state, both_processes(server.peer()), [&] { caller.call(request); });
 }
@@ -204,7 +206,8 @@ void time_calls_in_flight(benchmark::State& state, std::size_t bytes) {
 const bool registered = [] {
   for (const std::size_t bytes : {std::size_t{0}, 4 * kKiB, kMiB, 10 * kMiB}) {
     const std::string size = std::to_string(bytes);
-    add_arm("call/grpc/" + size, [=](benchmark::State& state) { time_calls(state, bytes); });
+    add_arm("call/grpc/" + size, [=](benchmark::State& state) { time_calls(state, bytes, false); });
+    add_arm("call/grpc_looking/" + size, [=](benchmark::State& state) { time_calls(state, bytes, true); });
     add_arm("call/grpc_whole/" + size, [=](benchmark::State& state) { time_calls_in_one_piece(state, bytes); });
   }
   add_arm("asleep/grpc", time_calls_after_a_pause);

@@ -4,6 +4,7 @@
 
 #include <grpcpp/generic/async_generic_service.h>
 
+#include <chrono>
 #include <stdexcept>
 
 #include "kept_memory.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int kLargestFrame = (1 << 24) - 1;
 constexpr int kCallsAwaited = 100;
+constexpr std::chrono::system_clock::time_point kLongAgo{};
 
 template <class SetInt>
 void tune(SetInt set) {
@@ -109,7 +111,7 @@ class AwaitedCall {
   Step step_ = Step::awaited;
 };
 
-void answer_by_queue_with(Wire& wire, bool whole) {
+void answer_by_queue_with(Wire& wire, bool whole, bool looking) {
   grpc::AsyncGenericService service;
   grpc::ServerBuilder builder;
   builder.RegisterAsyncGenericService(&service);
@@ -118,15 +120,18 @@ void answer_by_queue_with(Wire& wire, bool whole) {
   for (int i = 0; i < kCallsAwaited; ++i) new AwaitedCall(service, *queue, whole);
   void* call = nullptr;
   bool ok = false;
-  while (queue->Next(&call, &ok)) static_cast<AwaitedCall*>(call)->go_on(ok);  // until it is killed
+  while (next_event(*queue, looking, call, ok)) static_cast<AwaitedCall*>(call)->go_on(ok);  // until it is killed
 }
-const PeerRole queue_role("grpc_queue", [](Wire& wire) { answer_by_queue_with(wire, false); });
-const PeerRole whole_role("grpc_whole", [](Wire& wire) { answer_by_queue_with(wire, true); });
+const PeerRole queue_role("grpc_queue", [](Wire& wire) { answer_by_queue_with(wire, false, false); });
+const PeerRole looking_role("grpc_looking", [](Wire& wire) { answer_by_queue_with(wire, false, true); });
+const PeerRole whole_role("grpc_whole", [](Wire& wire) { answer_by_queue_with(wire, true, false); });
 
 std::string role_of(GrpcAnswers answers) {
   switch (answers) {
     case GrpcAnswers::by_queue:
       return "grpc_queue";
+    case GrpcAnswers::by_looking:
+      return "grpc_looking";
     case GrpcAnswers::in_one_piece:
       return "grpc_whole";
     case GrpcAnswers::by_callbacks:
@@ -141,6 +146,13 @@ grpc::ByteBuffer in_one_piece(const grpc::ByteBuffer& bytes) {
   grpc::Slice whole;
   if (!bytes.DumpToSingleSlice(&whole).ok()) throw std::runtime_error("gRPC: bytes that cannot be read");
   return {&whole, 1};
+}
+
+bool next_event(grpc::CompletionQueue& queue, bool looking, void*& tag, bool& ok) {
+  if (!looking) return queue.Next(&tag, &ok);
+  auto status = grpc::CompletionQueue::TIMEOUT;
+  while (status == grpc::CompletionQueue::TIMEOUT) status = queue.AsyncNext(&tag, &ok, kLongAgo);
+  return status == grpc::CompletionQueue::GOT_EVENT;
 }
 
 GrpcServer::GrpcServer(GrpcAnswers answers)

@@ -61,7 +61,7 @@ class ChannelServer final : public WorkerListener, public SessionHost, private C
   void rings_made() noexcept override;
 
   bool look() noexcept override;
-  bool wait() noexcept override;
+  bool wait(TimePoint looks_until) noexcept override;
   void end_wait() noexcept override;
   void end_looks() noexcept override;
 

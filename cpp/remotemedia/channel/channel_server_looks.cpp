@@ -157,7 +157,7 @@ void ChannelServer::wake_up(const Bells& bells, const std::vector<std::size_t>& 
   }
 }
 
-bool ChannelServer::wait() noexcept {
+bool ChannelServer::wait(TimePoint /*looks_until*/) noexcept {
   try {
     Bells bells;
     {

@@ -32,12 +32,12 @@
 #include "remotemedia/channel/outbox.h"
 #include "remotemedia/channel/peer_segments.h"
 #include "remotemedia/channel/session_rings.h"
-#include "remotemedia/channel/spin_time.h"
 #include "remotemedia/channel/tensor_sending.h"
 #include "remotemedia/memory/not_inherited.h"
 #include "remotemedia/platform/descriptor_channel.h"
 #include "remotemedia/platform/doorbell.h"
 #include "remotemedia/platform/peer_watch.h"
+#include "remotemedia/worker/spin_time.h"
 #include "remotemedia/worker/transport.h"
 
 namespace remotemedia::detail {

@@ -9,6 +9,8 @@
 
 #include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/completion.h"
+#include "remotemedia/grpc/next_event.h"
+#include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -58,7 +60,7 @@ CallersQueue::CallersQueue() : queue_(store().take()) {}
 
 CallersQueue::~CallersQueue() { store().give_back(std::move(queue_)); }
 
-CallersQueue::Told CallersQueue::tell(TimePoint deadline) {
+CallersQueue::Told CallersQueue::tell(TimePoint deadline, SpinTime& spin) {
   {
     MutexLock lock(mutex_);
     if (std::exchange(others_may_not_, true)) return Told::elsewhere;
@@ -68,9 +70,9 @@ CallersQueue::Told CallersQueue::tell(TimePoint deadline) {
   bool came = false;
   {
     const CallerWaits waits;
-    came = deadline == TimePoint::max()
-               ? queue_->Next(&tag, &ok)
-               : queue_->AsyncNext(&tag, &ok, system_time_of(deadline)) == grpc::CompletionQueue::GOT_EVENT;
+    const TimePoint began = monotonic_clock().now();
+    came = next_event(*queue_, later(began, spin.get()), deadline, tag, ok);
+    spin.waited(monotonic_clock().now() - began);
   }
   if (came) {
     static_cast<Completion*>(tag)->completed(ok);

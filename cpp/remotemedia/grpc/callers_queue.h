@@ -11,6 +11,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/mutex.h"
+#include "remotemedia/worker/spin_time.h"
 
 namespace remotemedia::detail {
 
@@ -29,7 +30,7 @@ class CallersQueue {
   enum class Told { here, elsewhere, not_in_time };
 
   /// Waits for the one completion of a call and tells it, until `deadline`; not while another thread does, or after it.
-  Told tell(TimePoint deadline);
+  Told tell(TimePoint deadline, SpinTime& spin);
 
  private:
   std::unique_ptr<grpc::CompletionQueue> queue_;  ///< Lent: there is a store of them.

@@ -155,7 +155,7 @@ void GrpcConnection::cancel(std::uint64_t call) noexcept {
   found->cancelled_here = true;
   if (withdraw(*found, grpc::Status::CANCELLED)) return;
   found->cancel();
-  found->tell(TimePoint::max());
+  found->tell(TimePoint::max(), callers_spin_);
 }
 
 bool GrpcConnection::withdraw(ClientCall& call, const grpc::Status& status) noexcept {
@@ -191,7 +191,7 @@ bool GrpcConnection::receive_until(std::uint64_t call, const std::function<bool(
     const std::uint64_t given = given_;
     if (done()) return true;
     if (deadline != TimePoint::max() && monotonic_clock().now() >= deadline) return false;
-    const auto told = receives == nullptr ? CallersQueue::Told::elsewhere : receives->tell(deadline);
+    const auto told = receives == nullptr ? CallersQueue::Told::elsewhere : receives->tell(deadline, callers_spin_);
     if (told == CallersQueue::Told::here) continue;
     MutexLock lock(mutex_);
     if (told == CallersQueue::Told::not_in_time) changed_.notify_all();  // another one may wait for the same call
@@ -264,7 +264,7 @@ void GrpcConnection::close() noexcept {
   if (attachment != nullptr) attachment->cancel();
   if (is_client_queue_thread()) return;  // which the calls end on, when it has returned
   const Prompt prompt;
-  for (const auto& call : calls()) call->tell(TimePoint::max());
+  for (const auto& call : calls()) call->tell(TimePoint::max(), callers_spin_);
   {
     MutexLock lock(mutex_);
     while (!calls_.empty()) changed_.wait(mutex_);

@@ -19,6 +19,7 @@
 #include "remotemedia/grpc/callers.h"
 #include "remotemedia/grpc/client_channel.h"
 #include "remotemedia/grpc/session_lines.h"
+#include "remotemedia/worker/spin_time.h"
 #include "remotemedia/worker/transport.h"
 
 namespace remotemedia::detail {
@@ -83,6 +84,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   std::atomic<std::uint64_t> last_number_{0};
   std::atomic<std::uint64_t> given_{0};  // answers; counted with the mutex
   SessionLines lines_;
+  SpinTime callers_spin_;
 
   mutable Mutex mutex_;
   CondVar changed_;

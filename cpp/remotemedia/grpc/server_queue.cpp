@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "remotemedia/grpc/next_event.h"
 #include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
@@ -15,9 +16,6 @@ constexpr Duration kMoment = std::chrono::milliseconds{1};
 
 /// What has come while the model ran is submitted before it runs again, or there would be no batches.
 constexpr int kMostAtOnce = 256;
-
-/// In the past: gRPC tells an alarm of now by its timers, a millisecond later, and this one at once.
-constexpr std::chrono::system_clock::time_point kLongAgo{};
 
 }  // namespace
 
@@ -63,7 +61,7 @@ void ServerQueue::stand_aside() noexcept {
   }
 }
 
-bool ServerQueue::wait(Seat& seat) noexcept {
+bool ServerQueue::wait(Seat& seat, TimePoint looks_until) noexcept {
   {
     MutexLock lock(mutex_);
     const bool was_rung = std::exchange(seat.was_rung_, false);
@@ -76,7 +74,7 @@ bool ServerQueue::wait(Seat& seat) noexcept {
   }
   void* tag = nullptr;
   bool ok = false;
-  const bool came = queue_->Next(&tag, &ok);
+  const bool came = next_event(*queue_, looks_until, TimePoint::max(), tag, ok);
   {
     MutexLock lock(mutex_);
     instance_ = Instance::tells;
@@ -91,7 +89,7 @@ bool ServerQueue::wait(Seat& seat) noexcept {
 void ServerQueue::tell_all(void* tag, bool ok) noexcept {
   static_cast<Completion*>(tag)->completed(ok);
   for (int told = 1; told < kMostAtOnce; ++told) {
-    if (queue_->AsyncNext(&tag, &ok, kLongAgo) != grpc::CompletionQueue::GOT_EVENT) return;
+    if (!next_event(*queue_, TimePoint{}, TimePoint{}, tag, ok)) return;
     static_cast<Completion*>(tag)->completed(ok);
   }
 }

@@ -30,9 +30,9 @@ class ServerQueue {
     explicit Seat(ServerQueue& queue) noexcept : queue_(queue) {}
 
     const void* place() const noexcept override { return &queue_; }
-    bool looks_are_cheap() const noexcept override { return false; }
+    bool has_looks() const noexcept override { return false; }
     bool look() noexcept override { return false; }
-    bool wait() noexcept override { return queue_.wait(*this); }
+    bool wait(TimePoint looks_until) noexcept override { return queue_.wait(*this, looks_until); }
     void end_wait() noexcept override { queue_.end_wait(*this); }
     void end_looks() noexcept override { queue_.end_looks(*this); }
 
@@ -58,7 +58,7 @@ class ServerQueue {
  private:
   enum class Instance { away, waits, tells };
 
-  bool wait(Seat& seat) noexcept;
+  bool wait(Seat& seat, TimePoint looks_until) noexcept;
   void end_wait(Seat& seat) noexcept;
   void end_looks(const Seat& seat) noexcept;
   void tell_all(void* tag, bool ok) noexcept;

@@ -66,16 +66,17 @@ class REMOTEMEDIA_API CallSource {
   /// What the callers of its calls have as their place.
   virtual const void* place() const noexcept { return this; }
 
-  /// Whether a look costs less than to be woken. Otherwise an instance goes to sleep there as soon as it has nothing to
-  /// do, and look() is not called.
-  virtual bool looks_are_cheap() const noexcept { return true; }
+  /// Whether look() is called before wait(). Otherwise an instance that has nothing to do waits there at once.
+  virtual bool has_looks() const noexcept { return true; }
 
   /// Submits what has come; whether there was something.
   virtual bool look() noexcept = 0;
 
-  /// Sleeps until calls come, which it submits, or end_wait() is called; sometimes it returns for nothing. False where
+  /// Waits until calls come, which it submits, or end_wait() is called; sometimes it returns for nothing. False where
   /// it cannot: somebody else is to look then.
-  virtual bool wait() noexcept = 0;
+  ///
+  /// looks_until:  it does not sleep before, unless it has looks.
+  virtual bool wait(TimePoint looks_until) noexcept = 0;
 
   /// Ends a wait(), or the next one.
   virtual void end_wait() noexcept = 0;

@@ -93,7 +93,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
           if (!ends) clock_.wait_until(work_, mutex_, ready_at);
         } else if (ends || !has_source(source)) {
           may_look = false;
-        } else if (ready_at == TimePoint::max() && (!source->looks_are_cheap() || clock_.now() >= looks_until)) {
+        } else if (ready_at == TimePoint::max() && (!source->has_looks() || clock_.now() >= looks_until)) {
           waits = true;
           waited_at_ = source;
         }
@@ -103,7 +103,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
     if (work) return work;
     if (source != nullptr && may_look) {
       if (waits) {
-        may_look = source->wait();
+        may_look = source->wait(looks_until);
         instance.slept = true;
       } else if (!look(*source)) {
         const TimePoint now = clock_.now();
@@ -131,7 +131,7 @@ bool WorkerCore::look(CallSource& source) {
 
 void WorkerCore::leave_source() {
   const CallSource* const left = std::exchange(looked_at_, nullptr);
-  if (instances_.size() > 1 && !left->looks_are_cheap()) work_.notify_all();  // another instance may sleep there
+  if (instances_.size() > 1 && !left->has_looks()) work_.notify_all();  // another instance may sleep there
   finished_.notify_all();
 }
 

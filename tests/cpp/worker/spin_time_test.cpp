@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "remotemedia/channel/spin_time.h"
+#include "remotemedia/worker/spin_time.h"
 
 #include <gtest/gtest.h>
 
