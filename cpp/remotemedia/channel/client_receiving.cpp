@@ -28,6 +28,10 @@ constexpr std::size_t kMostEarly = 4096;
 constexpr Duration kSegmentTime = std::chrono::seconds{1};  // for one that was sent before the ring's record
 constexpr std::size_t kMostWaitingForMessages = 4 * kMaxTensors;
 
+/// How long the own thread lets others receive after the last one that waited for a call of its: two threads that take
+/// turns wake each other for every few answers.
+constexpr Duration kRest = std::chrono::milliseconds{1};
+
 constexpr int kMostInBurst = 64;
 constexpr Duration kBurstGap = std::chrono::microseconds{5};  // without an answer
 
@@ -50,7 +54,7 @@ TensorBuffer own_if_small(TensorBuffer tensor) {
 
 }  // namespace
 
-bool ClientSession::receive_until(const std::function<bool()>& done, TimePoint deadline) {
+bool ClientSession::receive_until(const std::function<bool()>& done, TimePoint deadline, ReceivedBy receiver) {
   for (;;) {
     const std::uint64_t given = given_;
     if (done()) return true;
@@ -70,7 +74,9 @@ bool ClientSession::receive_until(const std::function<bool()>& done, TimePoint d
     receive_some(done, deadline, callers_spin_);
     MutexLock lock(mutex_);
     receiving_ = false;
-    if (waiters_ > 0 || for_own_thread_ > 0 || closing_) changed_.notify_all();
+    if (receiver == ReceivedBy::connection) own_thread_rests_until_ = later(monotonic_clock().now(), kRest);
+    const bool own_thread = for_own_thread_ > 0 && std::exchange(own_thread_sleeps_, false);
+    if (waiters_ > 0 || own_thread || closing_) changed_.notify_all();
   }
 }
 
@@ -81,11 +87,14 @@ void ClientSession::run_own_thread() {
     {
       MutexLock lock(mutex_);
       const auto may_receive = [this]() REMOTEMEDIA_REQUIRES(mutex_) {
-        return !receiving_ && for_own_thread_ > 0 && !over_;
+        return !receiving_ && for_own_thread_ > 0 && !over_ && monotonic_clock().now() >= own_thread_rests_until_;
       };
       while (!closing_ && !may_receive() && !has_passed(next_deadline())) {
-        monotonic_clock().wait_until(changed_, mutex_, next_deadline());
+        own_thread_sleeps_ = monotonic_clock().now() >= own_thread_rests_until_;
+        const TimePoint rested = own_thread_sleeps_ ? TimePoint::max() : own_thread_rests_until_;
+        monotonic_clock().wait_until(changed_, mutex_, std::min(rested, next_deadline()));
       }
+      own_thread_sleeps_ = false;
       if (closing_) return;
       until = next_deadline();
       receives = may_receive() && !has_passed(until);

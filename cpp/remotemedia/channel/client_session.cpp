@@ -180,10 +180,9 @@ void ClientSession::add(std::uint64_t number, Pending pending) {
     if (deadline < next_deadline()) wake_->ring();
     deadlines_.emplace(deadline, number);
   }
-  if (for_own_thread_++ == 0) {
-    if (!own_thread_.joinable()) own_thread_ = std::thread([self = shared_from_this()] { self->run_own_thread(); });
-    changed_.notify_all();
-  }
+  ++for_own_thread_;
+  if (!own_thread_.joinable()) own_thread_ = std::thread([self = shared_from_this()] { self->run_own_thread(); });
+  if (std::exchange(own_thread_sleeps_, false)) changed_.notify_all();
 }
 
 /// What the worker may still read is kept until it gives that back.

@@ -68,10 +68,12 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;
-  bool receive_until(std::uint64_t /*call*/, const std::function<bool()>& done, TimePoint deadline) override {
-    return receive_until(done, deadline);
+  bool receive_until(std::uint64_t /*call*/, ReceivedBy receiver, const std::function<bool()>& done,
+                     TimePoint deadline) override {
+    return receive_until(done, deadline, receiver);
   }
-  bool receive_until(const std::function<bool()>& done, TimePoint deadline);
+  bool receive_until(const std::function<bool()>& done, TimePoint deadline, ReceivedBy receiver = ReceivedBy::caller);
+  bool lets_others_receive() const noexcept override { return true; }
   WorkerInfo status(TimePoint deadline) override;
   HealthReport health(TimePoint deadline) override;
   void close() noexcept override;
@@ -158,6 +160,8 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   std::atomic<bool> over_{false};                         // set with the mutex
   bool all_told_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  // that it is over
   std::thread own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  TimePoint own_thread_rests_until_ REMOTEMEDIA_GUARDED_BY(mutex_);  // others receive for it
+  bool own_thread_sleeps_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;    // until it is told that it is needed
 
   // Of whoever receives.
   SpinTime callers_spin_;

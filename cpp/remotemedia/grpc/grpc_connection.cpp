@@ -185,7 +185,8 @@ void GrpcConnection::is_done(const ClientCall& call) noexcept {
   changed_.notify_all();
 }
 
-bool GrpcConnection::receive_until(std::uint64_t call, const std::function<bool()>& done, TimePoint deadline) {
+bool GrpcConnection::receive_until(std::uint64_t call, ReceivedBy /*receiver*/, const std::function<bool()>& done,
+                                   TimePoint deadline) {
   const std::shared_ptr<ClientCall> receives = find(call);
   for (;;) {
     const std::uint64_t given = given_;

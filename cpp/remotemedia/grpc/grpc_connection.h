@@ -53,7 +53,8 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   void cancel(std::uint64_t call) noexcept override;
   void answers_read(std::uint64_t call, std::uint32_t count) noexcept override;
   void close_session(const std::string& session_id) override;
-  bool receive_until(std::uint64_t call, const std::function<bool()>& done, TimePoint deadline) override;
+  bool receive_until(std::uint64_t call, ReceivedBy receiver, const std::function<bool()>& done,
+                     TimePoint deadline) override;
   WorkerInfo status(TimePoint deadline) override;
   HealthReport health(TimePoint deadline) override;
   void close() noexcept override;

@@ -169,7 +169,12 @@ unsigned ModelWorkerClient::max_retries() const noexcept { return impl_->link.op
 
 bool ModelWorkerClient::is_connected() const { return !impl_->link.newest()->is_over(); }
 
-ModelSignature ModelWorkerClient::signature() const { return impl_->link.newest()->worker().signature; }
+ModelSignature ModelWorkerClient::signature() const { return *shared_signature(); }
+
+std::shared_ptr<const ModelSignature> ModelWorkerClient::shared_signature() const {
+  const auto connection = impl_->link.newest();
+  return {connection, &connection->worker().signature};
+}
 
 std::string ModelWorkerClient::model_id() const { return impl_->link.newest()->worker().model_id; }
 

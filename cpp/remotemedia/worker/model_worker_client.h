@@ -171,6 +171,9 @@ class REMOTEMEDIA_API ModelWorkerClient {
 
   /// As the worker said when it was reached last.
   ModelSignature signature() const;
+
+  /// The same without a copy.
+  std::shared_ptr<const ModelSignature> shared_signature() const;
   std::string model_id() const;
   Transport transport() const;
 

@@ -71,8 +71,8 @@ template <class Condition>
 bool PendingCall::wait_until(const Condition& condition, TimePoint deadline) {
   check_not_inherited();
   deadline = std::min(deadline, deadline_);
-  if (receiver_ == ReceivedBy::caller) {
-    connection_->receive_until(number_, condition, deadline);
+  if (receiver_ == ReceivedBy::caller || connection_->lets_others_receive()) {
+    connection_->receive_until(number_, receiver_, condition, deadline);
   } else {
     while (!condition()) {
       MutexLock lock(mutex_);

@@ -102,7 +102,7 @@ struct WorkerDescription {
 /// Who receives the answer of a call.
 enum class ReceivedBy : std::uint8_t {
   caller,      ///< Whoever made the call, in receive_until(), which is called at once: the quick way.
-  connection,  ///< A thread of the connection.
+  connection,  ///< A thread of the connection, or whoever waits for such a call in receive_until().
 };
 
 /// Whether a call may wait until it can be sent, for memory that the worker reads.
@@ -146,8 +146,13 @@ class REMOTEMEDIA_API WorkerConnection {
   virtual void close_session(const std::string& session_id) = 0;
 
   /// Receives until `done` says so, which is asked after every answer, or until `deadline`; whether it did. Waiting
-  /// here for an answer to `call` is quicker than waiting elsewhere for on_answer.
-  virtual bool receive_until(std::uint64_t call, const std::function<bool()>& done, TimePoint deadline) = 0;
+  /// here for an answer to `call`, which `receiver` receives, is quicker than waiting elsewhere for on_answer.
+  virtual bool receive_until(std::uint64_t call, ReceivedBy receiver, const std::function<bool()>& done,
+                             TimePoint deadline) = 0;
+
+  /// Whether receive_until() may be called for ReceivedBy::connection. The connection's thread lets whoever does so
+  /// receive, and takes over a moment after the last one.
+  virtual bool lets_others_receive() const noexcept { return false; }
 
   virtual WorkerInfo status(TimePoint deadline) = 0;
   virtual HealthReport health(TimePoint deadline) = 0;

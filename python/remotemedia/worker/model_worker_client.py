@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, Literal, TypeAlias
 
 from remotemedia import _core
@@ -133,7 +133,10 @@ class ModelWorkerClient:
             **options: As infer(), but for idempotent.
         """
         future = _InferenceFuture()
-        future.call = self._submit(future.settle, inputs, **options)
+        if options:
+            future.call = self._submit(future.settle, inputs, **options)
+        else:
+            future.call = self._client.submit(future.settle, inputs, {}, None, None, 0, None, current_span())
         return future
 
     async def infer_async(
@@ -281,12 +284,25 @@ class _InferenceFuture(Future[Any]):
     call: _core.PendingCall
 
     def settle(self, outputs: Any, error: BaseException | None) -> None:
-        if not self.set_running_or_notify_cancel():
-            return
-        if error is not None:
-            self.set_exception(error)
-        else:
-            self.set_result(outputs)
+        try:
+            if error is not None:
+                self.set_exception(error)
+            else:
+                self.set_result(outputs)
+        except InvalidStateError:
+            self.set_running_or_notify_cancel()
+
+    def result(self, timeout: float | None = None) -> Any:
+        return super().result(self._waited(timeout))
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        return super().exception(self._waited(timeout))
+
+    def _waited(self, timeout: float | None) -> float | None:
+        """What is left of the timeout after this thread has received answers; None when it is answered."""
+        if self.done() or (timeout is not None and not timeout > 0):
+            return timeout
+        return None if self.call.wait(timeout) else 0
 
     def cancel(self) -> bool:
         cancelled = super().cancel()

@@ -49,9 +49,8 @@ TensorMap inputs_of(const ModelSignature& signature, nb::handle inputs, nb::hand
                                                std::to_string(signature.inputs.size()) + ", " +
                                                names_of(signature.inputs) + ", so give them by name");
   }
-  nb::dict one;
-  one[signature.inputs.empty() ? kOnlyInput : signature.inputs.front().name.c_str()] = inputs;
-  return tensors_of(one, signature.inputs, "input");
+  return tensors_of(inputs, signature.inputs.empty() ? kOnlyInput : signature.inputs.front().name, signature.inputs,
+                    "input");
 }
 
 int priority_of(nb::handle priority) {

@@ -87,6 +87,20 @@ class PyPendingCall {
     call.cancel();
   }
 
+  bool wait(std::optional<double> seconds) const {
+    InferenceFuture call = call_;
+    const TimePoint deadline =
+        seconds ? later(monotonic_clock().now(), duration_of("timeout", *seconds)) : TimePoint::max();
+    bool there = false;
+    wait_in_slices(
+        [&](TimePoint slice) {
+          there = call.wait_until(std::min(slice, deadline));
+          return there || monotonic_clock().now() >= deadline;
+        },
+        [] {});
+    return there;
+  }
+
  private:
   InferenceFuture call_;
 };
@@ -187,7 +201,7 @@ std::unique_ptr<PyClient> connect(const std::string& endpoint, double timeout, u
 nb::object infer(const PyClient& self, nb::handle inputs, nb::handle named, nb::handle parameters,
                  nb::handle session_id, nb::handle priority, nb::handle timeout, nb::handle trace, bool idempotent) {
   const auto client = self.get();
-  PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout, trace);
+  PyCall call = call_of(*client->shared_signature(), inputs, named, parameters, session_id, priority, timeout, trace);
   call.options.idempotent = idempotent;
   for (Repeats repeats(call.options, client->max_retries());;) {
     InferenceFuture answer = without_gil([&] { return client->infer_waiting(call.inputs, repeats.options()); });
@@ -203,7 +217,8 @@ nb::object infer(const PyClient& self, nb::handle inputs, nb::handle named, nb::
 PyPendingCall submit(const PyClient& self, nb::object done, nb::handle inputs, nb::handle named, nb::handle parameters,
                      nb::handle session_id, nb::handle priority, nb::handle timeout, nb::handle trace) {
   const auto client = self.get();
-  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout, trace);
+  const PyCall call =
+      call_of(*client->shared_signature(), inputs, named, parameters, session_id, priority, timeout, trace);
   auto answer = self.deliveries()->to(std::move(done), call.one_output);
   if (is_quickly_copied(call.inputs)) {
     if (auto sent = client->try_infer_async(call.inputs, call.options, answer)) return PyPendingCall(std::move(*sent));
@@ -215,7 +230,8 @@ std::unique_ptr<PyStream> infer_stream(const PyClient& self, nb::handle inputs, 
                                        nb::handle session_id, nb::handle priority, nb::handle timeout,
                                        nb::handle trace) {
   const auto client = self.get();
-  const PyCall call = call_of(client->signature(), inputs, named, parameters, session_id, priority, timeout, trace);
+  const PyCall call =
+      call_of(*client->shared_signature(), inputs, named, parameters, session_id, priority, timeout, trace);
   return without_gil(
       [&] { return std::make_unique<PyStream>(client->infer_stream(call.inputs, call.options), call.one_output); });
 }
@@ -254,6 +270,10 @@ void bind_model_worker_client(nb::module_& m) {
       "submit", "done: collections.abc.Callable[[typing.Any, BaseException | None], object], ", "PendingCall");
 
   nb::class_<PyPendingCall>(m, "PendingCall", "A call whose answer goes to a function.")
+      .def(
+          "wait", &PyPendingCall::wait, "seconds"_a.none(),
+          "Waits for its answer, or for some seconds, and receives those of others meanwhile: quicker than to wait for "
+          "the function to be called. Whether it is answered; the function may be about to be called still.")
       .def("cancel", &PyPendingCall::cancel, "In the worker too.");
 
   nb::class_<PyStream>(m, "InferenceStream", nb::is_weak_referenceable(),

@@ -37,7 +37,9 @@ bool has_no_dtype(nb::handle value) {
          PyList_CheckExact(it) != 0 || PyTuple_CheckExact(it) != 0 || PyComplex_CheckExact(it) != 0;
 }
 
-TensorBuffer tensor_of(nb::handle value, const TensorSpec* spec, const std::string& called) {
+std::string called(std::string_view role, const std::string& name) { return std::string(role) + " '" + name + "'"; }
+
+TensorBuffer tensor_of(nb::handle value, const TensorSpec* spec, std::string_view role, const std::string& name) {
   if (nb::isinstance<PyTensor>(value)) return PyTensor::of(value);
   if (value.type().is(ndarray_type())) {
     try {
@@ -47,16 +49,25 @@ TensorBuffer tensor_of(nb::handle value, const TensorSpec* spec, const std::stri
   }
   const bool is_text = spec != nullptr && spec->dtype == DataType::bytes && PyBytes_Check(value.ptr()) != 0;
   if (is_text) return pack_bytes(std::vector{nb::cast<std::string_view>(value)}, {});
-  const nb::object made = spec != nullptr && spec->dtype != DataType::bytes && has_no_dtype(value)
-                              ? function("as_tensor_of_dtype")(value, data_type_object(spec->dtype), str_of(called))
-                              : function("as_tensor")(value, nb::arg("name") = str_of(called));
+  const nb::object made =
+      spec != nullptr && spec->dtype != DataType::bytes && has_no_dtype(value)
+          ? function("as_tensor_of_dtype")(value, data_type_object(spec->dtype), str_of(called(role, name)))
+          : function("as_tensor")(value, nb::arg("name") = str_of(called(role, name)));
   return PyTensor::of(made);
 }
 
-void check_on_host(const TensorBuffer& tensor, const std::string& called) {
+void check_on_host(const TensorBuffer& tensor, std::string_view role, const std::string& name) {
   if (!tensor || is_host(tensor.device().type)) return;
-  throw Error(ErrorCode::invalid_tensor, called + " lies on " + to_string(tensor.device()) +
+  throw Error(ErrorCode::invalid_tensor, called(role, name) + " lies on " + to_string(tensor.device()) +
                                              ", which no other process can read: tensor.cpu() copies it");
+}
+
+void add(TensorMap& tensors, nb::handle value, std::string name, const std::vector<TensorSpec>& specs,
+         std::string_view role) {
+  const auto spec = std::ranges::find(specs, name, &TensorSpec::name);
+  TensorBuffer tensor = tensor_of(value, spec != specs.end() ? &*spec : nullptr, role, name);
+  check_on_host(tensor, role, name);
+  tensors.emplace(std::move(name), std::move(tensor));
 }
 
 }  // namespace
@@ -68,13 +79,14 @@ TensorMap tensors_of(nb::handle mapping, const std::vector<TensorSpec>& specs, s
     if (PyUnicode_Check(key.ptr()) == 0) {
       throw nb::type_error(("the name of an " + std::string(role) + " must be a str, not " + class_name(key)).c_str());
     }
-    auto name = nb::cast<std::string>(key);
-    const auto spec = std::ranges::find(specs, name, &TensorSpec::name);
-    const std::string called = std::string(role) + " '" + name + "'";
-    TensorBuffer tensor = tensor_of(value, spec != specs.end() ? &*spec : nullptr, called);
-    check_on_host(tensor, called);
-    tensors.emplace(std::move(name), std::move(tensor));
+    add(tensors, value, nb::cast<std::string>(key), specs, role);
   }
+  return tensors;
+}
+
+TensorMap tensors_of(nb::handle value, std::string name, const std::vector<TensorSpec>& specs, std::string_view role) {
+  TensorMap tensors;
+  add(tensors, value, std::move(name), specs, role);
   return tensors;
 }
 

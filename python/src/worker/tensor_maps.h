@@ -22,6 +22,10 @@ namespace remotemedia::python {
 /// Errors:  TypeError if it is no mapping, or a name is no str; invalid_tensor with name and remedy.
 TensorMap tensors_of(nanobind::handle mapping, const std::vector<TensorSpec>& specs, std::string_view role);
 
+/// The same for one of this name.
+TensorMap tensors_of(nanobind::handle value, std::string name, const std::vector<TensorSpec>& specs,
+                     std::string_view role);
+
 /// Read-only arrays by name.
 ///
 /// Errors:  invalid_tensor where NumPy has no such dtype.

@@ -123,7 +123,7 @@ inline detail::Answer infer(detail::WorkerConnection& connection, TensorMap inpu
   call.on_answer = inbox.on_answer();
   const std::uint64_t number = connection.submit(std::move(call), detail::ReceivedBy::caller);
   EXPECT_TRUE(connection.receive_until(
-      number, [&] { return inbox.count() > 0; }, TimePoint::max()));
+      number, detail::ReceivedBy::caller, [&] { return inbox.count() > 0; }, TimePoint::max()));
   return inbox.wait_for();
 }
 

@@ -55,7 +55,7 @@ Answer call(detail::WorkerConnection& connection, Call call) {
   call.on_answer = inbox.on_answer();
   const std::uint64_t number = connection.submit(std::move(call), ReceivedBy::caller);
   EXPECT_TRUE(connection.receive_until(
-      number, [&] { return inbox.count() > 0; }, testing::soon()));
+      number, ReceivedBy::caller, [&] { return inbox.count() > 0; }, testing::soon()));
   return inbox.wait_for();
 }
 

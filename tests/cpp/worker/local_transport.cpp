@@ -127,7 +127,8 @@ void LocalConnection::close_session(const std::string& session_id) {
   served_.core.close_session({caller_->client_id(), session_id});
 }
 
-bool LocalConnection::receive_until(std::uint64_t /*call*/, const std::function<bool()>& done, TimePoint deadline) {
+bool LocalConnection::receive_until(std::uint64_t /*call*/, detail::ReceivedBy /*receiver*/,
+                                    const std::function<bool()>& done, TimePoint deadline) {
   std::unique_lock lock(mutex_);
   if (deadline != TimePoint::max()) return answered_.wait_until(lock, deadline, done);
   answered_.wait(lock, done);

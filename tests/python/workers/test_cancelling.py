@@ -5,6 +5,9 @@ import asyncio
 import signal
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from typing import Any
 
 import pytest
 
@@ -58,6 +61,42 @@ def test_a_call_that_is_answered_is_not_cancelled() -> None:
         future = client.infer_future([[1]])
         assert future.result().to_numpy() == 2
         assert not future.cancel()
+
+
+def test_a_future_that_is_not_answered_in_time_is_answered_later() -> None:
+    with served(GATED) as (worker, client):
+        first = client.infer_future([[-1]])
+        worker.program.wait_for("began")
+        for timeout in (0.01, 0, -1):
+            with pytest.raises(NotInTime):
+                first.result(timeout)
+            with pytest.raises(NotInTime):
+                first.exception(timeout)
+        worker.program.tell("go")
+        assert first.exception() is None
+        assert first.result(0).to_numpy() == -2
+
+
+def test_futures_are_answered_whoever_waits_for_which() -> None:
+    with served(GATED) as (_, client), ThreadPoolExecutor(4) as threads:
+        for _ in range(50):
+            called: list[Future[Any]] = []
+            all_called = threading.Event()
+
+            def call(future: Future[Any], called: list[Any] = called, told: threading.Event = all_called) -> None:
+                called.append(future)
+                if len(called) == 20:
+                    told.set()
+
+            futures = [client.infer_future([[n]]) for n in range(20)]
+            for future in futures:
+                future.add_done_callback(call)
+            results = threads.map(lambda future: future.result(60).to_numpy()[0, 0], futures[5:10])
+            assert futures[2].result().to_numpy() == 4
+            assert client.infer([[7]]).to_numpy() == 14
+            assert all_called.wait(60)
+            assert list(results) == [2 * n for n in range(5, 10)]
+            assert [future.result().to_numpy()[0, 0] for future in futures] == [2 * n for n in range(20)]
 
 
 async def test_a_cancelled_task_cancels_its_call() -> None:
