@@ -28,7 +28,7 @@ void copy_past_the_cache(std::byte* to, const std::byte* from, std::size_t bytes
   from += head;
   bytes -= head;
   for (; bytes >= kLine; bytes -= kLine, to += kLine, from += kLine) {
-    _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + kAhead), _MM_HINT_NTA);
+    _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + kAhead), _MM_HINT_T0);
     const auto* const source = reinterpret_cast<const __m128i*>(from);
     auto* const target = reinterpret_cast<__m128i*>(to);
     const __m128i first = _mm_loadu_si128(source);
