@@ -10,7 +10,6 @@
 #include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/completion.h"
 #include "remotemedia/grpc/next_event.h"
-#include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -60,7 +59,7 @@ CallersQueue::CallersQueue() : queue_(store().take()) {}
 
 CallersQueue::~CallersQueue() { store().give_back(std::move(queue_)); }
 
-CallersQueue::Told CallersQueue::tell(TimePoint deadline, SpinTime& spin) {
+CallersQueue::Told CallersQueue::tell(TimePoint looks_until, TimePoint deadline) {
   {
     MutexLock lock(mutex_);
     if (std::exchange(others_may_not_, true)) return Told::elsewhere;
@@ -70,9 +69,7 @@ CallersQueue::Told CallersQueue::tell(TimePoint deadline, SpinTime& spin) {
   bool came = false;
   {
     const CallerWaits waits;
-    const TimePoint began = monotonic_clock().now();
-    came = next_event(*queue_, later(began, spin.get()), deadline, tag, ok);
-    spin.waited(monotonic_clock().now() - began);
+    came = next_event(*queue_, looks_until, deadline, tag, ok);
   }
   if (came) {
     static_cast<Completion*>(tag)->completed(ok);

@@ -11,7 +11,6 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/mutex.h"
-#include "remotemedia/worker/spin_time.h"
 
 namespace remotemedia::detail {
 
@@ -30,7 +29,9 @@ class CallersQueue {
   enum class Told { here, elsewhere, not_in_time };
 
   /// Waits for the one completion of a call and tells it, until `deadline`; not while another thread does, or after it.
-  Told tell(TimePoint deadline, SpinTime& spin);
+  ///
+  /// looks_until:  it does not sleep before.
+  Told tell(TimePoint looks_until, TimePoint deadline);
 
  private:
   std::unique_ptr<grpc::CompletionQueue> queue_;  ///< Lent: there is a store of them.

@@ -60,8 +60,8 @@ class ClientCall {
   }
 
   /// Waits for the answer of one that its caller receives, and gives it; of all others that is done elsewhere.
-  CallersQueue::Told tell(TimePoint deadline, SpinTime& spin) {
-    return callers_ ? callers_->tell(deadline, spin) : CallersQueue::Told::elsewhere;
+  CallersQueue::Told tell(TimePoint looks_until, TimePoint deadline) {
+    return callers_ ? callers_->tell(looks_until, deadline) : CallersQueue::Told::elsewhere;
   }
 
   /// Before it waits for its turn: it does no longer than this.

@@ -155,7 +155,7 @@ void GrpcConnection::cancel(std::uint64_t call) noexcept {
   found->cancelled_here = true;
   if (withdraw(*found, grpc::Status::CANCELLED)) return;
   found->cancel();
-  found->tell(TimePoint::max(), callers_spin_);
+  found->tell(TimePoint{}, TimePoint::max());
 }
 
 bool GrpcConnection::withdraw(ClientCall& call, const grpc::Status& status) noexcept {
@@ -192,7 +192,7 @@ bool GrpcConnection::receive_until(std::uint64_t call, ReceivedBy /*receiver*/, 
     const std::uint64_t given = given_;
     if (done()) return true;
     if (deadline != TimePoint::max() && monotonic_clock().now() >= deadline) return false;
-    const auto told = receives == nullptr ? CallersQueue::Told::elsewhere : receives->tell(deadline, callers_spin_);
+    const auto told = receives == nullptr ? CallersQueue::Told::elsewhere : tell(*receives, deadline);
     if (told == CallersQueue::Told::here) continue;
     MutexLock lock(mutex_);
     if (told == CallersQueue::Told::not_in_time) changed_.notify_all();  // another one may wait for the same call
@@ -200,6 +200,16 @@ bool GrpcConnection::receive_until(std::uint64_t call, ReceivedBy /*receiver*/, 
     if (over_ && calls_.empty()) return false;
     monotonic_clock().wait_until(changed_, mutex_, deadline);
   }
+}
+
+/// One caller at a time looks: as many as call would be as many CPUs.
+CallersQueue::Told GrpcConnection::tell(ClientCall& call, TimePoint deadline) {
+  if (caller_looks_.exchange(true)) return call.tell(TimePoint{}, deadline);
+  const TimePoint began = monotonic_clock().now();
+  const auto told = call.tell(later(began, callers_spin_.get()), deadline);
+  if (told == CallersQueue::Told::here) callers_spin_.waited(monotonic_clock().now() - began);
+  caller_looks_ = false;
+  return told;
 }
 
 Error GrpcConnection::error_of(const grpc::Status& status, std::string_view name, bool cancelled_here) const {
@@ -265,7 +275,7 @@ void GrpcConnection::close() noexcept {
   if (attachment != nullptr) attachment->cancel();
   if (is_client_queue_thread()) return;  // which the calls end on, when it has returned
   const Prompt prompt;
-  for (const auto& call : calls()) call->tell(TimePoint::max(), callers_spin_);
+  for (const auto& call : calls()) call->tell(TimePoint{}, TimePoint::max());
   {
     MutexLock lock(mutex_);
     while (!calls_.empty()) changed_.wait(mutex_);

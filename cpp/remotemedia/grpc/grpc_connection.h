@@ -17,6 +17,7 @@
 
 #include "remotemedia/base/mutex.h"
 #include "remotemedia/grpc/callers.h"
+#include "remotemedia/grpc/callers_queue.h"
 #include "remotemedia/grpc/client_channel.h"
 #include "remotemedia/grpc/session_lines.h"
 #include "remotemedia/worker/spin_time.h"
@@ -70,6 +71,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   void check_usable() const;
   std::shared_ptr<ClientCall> find(std::uint64_t call) const;
   bool withdraw(ClientCall& call, const grpc::Status& status) noexcept;
+  CallersQueue::Told tell(ClientCall& call, TimePoint deadline);
   void answered() noexcept;
   void is_done(const ClientCall& call) noexcept;
   Error error_of(const grpc::Status& status, std::string_view name, bool cancelled_here) const;
@@ -85,7 +87,8 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   std::atomic<std::uint64_t> last_number_{0};
   std::atomic<std::uint64_t> given_{0};  // answers; counted with the mutex
   SessionLines lines_;
-  SpinTime callers_spin_;
+  std::atomic<bool> caller_looks_{false};
+  SpinTime callers_spin_;  // of who does
 
   mutable Mutex mutex_;
   CondVar changed_;

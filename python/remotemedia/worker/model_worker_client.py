@@ -128,6 +128,8 @@ class ModelWorkerClient:
     def infer_future(self, inputs: Any = None, /, **options: Any) -> Future[Any]:
         """infer() without waiting. cancel() cancels in the worker too: a call that waits there never runs.
 
+        Callbacks are called by a thread of the client, or by one that waits for the result of another call.
+
         Args:
             inputs: As infer().
             **options: As infer(), but for idempotent.
