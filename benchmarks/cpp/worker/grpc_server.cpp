@@ -111,20 +111,22 @@ class AwaitedCall {
   Step step_ = Step::awaited;
 };
 
-void answer_by_queue_with(Wire& wire, bool whole, bool looking) {
+void answer_by_queue_with(Wire& wire, GrpcAnswers answers) {
   grpc::AsyncGenericService service;
   grpc::ServerBuilder builder;
   builder.RegisterAsyncGenericService(&service);
   const auto queue = builder.AddCompletionQueue();
   const auto server = start(builder, wire);
-  for (int i = 0; i < kCallsAwaited; ++i) new AwaitedCall(service, *queue, whole);
+  for (int i = 0; i < kCallsAwaited; ++i) new AwaitedCall(service, *queue, answers == GrpcAnswers::in_one_piece);
   void* call = nullptr;
   bool ok = false;
-  while (next_event(*queue, looking, call, ok)) static_cast<AwaitedCall*>(call)->go_on(ok);  // until it is killed
+  while (next_event(*queue, answers == GrpcAnswers::by_looking, call, ok)) {  // until it is killed
+    static_cast<AwaitedCall*>(call)->go_on(ok);
+  }
 }
-const PeerRole queue_role("grpc_queue", [](Wire& wire) { answer_by_queue_with(wire, false, false); });
-const PeerRole looking_role("grpc_looking", [](Wire& wire) { answer_by_queue_with(wire, false, true); });
-const PeerRole whole_role("grpc_whole", [](Wire& wire) { answer_by_queue_with(wire, true, false); });
+const PeerRole queue_role("grpc_queue", [](Wire& wire) { answer_by_queue_with(wire, GrpcAnswers::by_queue); });
+const PeerRole looking_role("grpc_looking", [](Wire& wire) { answer_by_queue_with(wire, GrpcAnswers::by_looking); });
+const PeerRole whole_role("grpc_whole", [](Wire& wire) { answer_by_queue_with(wire, GrpcAnswers::in_one_piece); });
 
 std::string role_of(GrpcAnswers answers) {
   switch (answers) {

@@ -20,7 +20,6 @@
 namespace remotemedia::detail {
 namespace {
 
-constexpr Duration kEagerTime = std::chrono::microseconds{10};  // of looking: without a word to the scheduler
 constexpr Duration kRetryTime = std::chrono::milliseconds{1};
 constexpr std::size_t kMostOwnOutput = 4096;  // what is no larger is copied: memory that the worker has back at once
 constexpr int kShareOfSocket = 64;

@@ -7,13 +7,9 @@
 
 #include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/platform/monotonic_clock.h"
+#include "remotemedia/worker/spin_time.h"
 
 namespace remotemedia::detail {
-namespace {
-
-constexpr Duration kEagerTime = std::chrono::microseconds{10};  // of looking: without a word to the scheduler
-
-}  // namespace
 
 bool next_event(grpc::CompletionQueue& queue, TimePoint looks_until, TimePoint deadline, void*& tag, bool& ok) {
   using enum grpc::CompletionQueue::NextStatus;

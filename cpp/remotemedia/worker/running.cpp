@@ -7,6 +7,7 @@
 
 #include "remotemedia/base/log.h"
 #include "remotemedia/worker/batch.h"
+#include "remotemedia/worker/spin_time.h"
 #include "remotemedia/worker/worker_core.h"
 
 namespace remotemedia::detail {
@@ -17,10 +18,6 @@ constexpr Duration kQuickRun = std::chrono::microseconds{200};
 
 /// Between two looks at the clock, and at what came otherwise.
 constexpr int kLooks = 8;
-
-/// How long an instance looks for more without a word to the scheduler. Not at all after it has slept: the client that
-/// woke it may be waiting for this CPU.
-constexpr Duration kEagerTime = std::chrono::microseconds{10};
 
 /// After so many calls in a row by another source an instance goes there.
 constexpr std::size_t kCallsOfOthers = 3;
@@ -72,6 +69,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
   bool may_look = true;
   const TimePoint looks_until =
       instance.usual_time <= kQuickRun ? later(instance.came_back_at, config_.spin) : TimePoint{};
+  // Not after it has slept: the client that woke it may be waiting for this CPU.
   const TimePoint eager_until =
       std::exchange(instance.slept, false) ? TimePoint{} : later(instance.came_back_at, kEagerTime);
   while (true) {

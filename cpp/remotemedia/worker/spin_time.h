@@ -17,6 +17,9 @@
 
 namespace remotemedia::detail {
 
+/// Of looking: without a word to the scheduler.
+inline constexpr Duration kEagerTime = std::chrono::microseconds{10};
+
 /// Twice as long as waits usually last, where that is about as short as being woken; `kLeast` where it is not.
 ///
 /// Threads:  any. Of waits that end at once some may be forgotten.
