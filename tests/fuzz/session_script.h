@@ -114,7 +114,9 @@ class FarSide {
   /// Claims to have read or written that much.
   void claim(FuzzedBytes& script) {
     if (!rings_) return;
-    const std::size_t at = script.take<std::uint8_t>() % 2 == 0 ? 0 : 128;
+    const auto slot = script.take<std::uint8_t>();
+    const std::size_t at = slot == 0 ? 0 : 128 + (slot - 1) * kRecordSlotBytes;
+    if (at + sizeof(std::uint64_t) > own_.size()) return;
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(own_.data() + at)).store(odd_number(script));
     rings_->wake_peer();
   }

@@ -21,7 +21,6 @@
 
 #include "remotemedia/channel/message_codes.h"
 #include "remotemedia/channel/message_fields.h"
-#include "remotemedia/channel/protocol_version.h"
 
 namespace remotemedia::detail {
 
@@ -32,12 +31,9 @@ class ByteReader final : public MessageFields {
  public:
   static constexpr bool kReads = true;
 
-  /// `message`: its name, for refusals; `version`: in which it was written.
-  ByteReader(std::span<const std::byte> bytes, std::string_view message,
-             ProtocolVersion version = kProtocolVersion) noexcept
-      : MessageFields(ErrorCode::protocol_error, message), rest_(bytes), version_(version) {}
-
-  ProtocolVersion version() const noexcept { return version_; }
+  /// `message`: its name, for refusals.
+  ByteReader(std::span<const std::byte> bytes, std::string_view message) noexcept
+      : MessageFields(ErrorCode::protocol_error, message), rest_(bytes) {}
 
   template <WireInteger T>
   void number(std::string_view field, T& value, T least = std::numeric_limits<T>::min(),
@@ -94,7 +90,6 @@ class ByteReader final : public MessageFields {
   std::span<const std::byte> take(std::string_view field, std::size_t size);
 
   std::span<const std::byte> rest_;
-  ProtocolVersion version_;
 };
 
 }  // namespace remotemedia::detail

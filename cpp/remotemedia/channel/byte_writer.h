@@ -18,7 +18,6 @@
 
 #include "remotemedia/channel/message_codes.h"
 #include "remotemedia/channel/message_fields.h"
-#include "remotemedia/channel/protocol_version.h"
 
 namespace remotemedia::detail {
 
@@ -28,8 +27,6 @@ class ByteWriter final : public MessageFields {
 
   /// `message`: its name, for refusals.
   explicit ByteWriter(std::string_view message) noexcept : MessageFields(ErrorCode::invalid_argument, message) {}
-
-  static constexpr ProtocolVersion version() noexcept { return kProtocolVersion; }
 
   template <WireInteger T>
   void number(std::string_view field, const T& value, T least = std::numeric_limits<T>::min(),

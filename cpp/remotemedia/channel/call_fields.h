@@ -30,9 +30,6 @@ inline constexpr Codes<BytesIn, 3> kBytesInCodes{{{
     {BytesIn::chunks, 3},
 }}};
 
-/// From which on calls say to which trace they belong.
-inline constexpr ProtocolVersion kTraceVersion{1, 1};
-
 /// Which alternative a variant has, from 1.
 template <class Io, class Variant>
 void alternative(Io& io, std::string_view field, Variant& value) {
@@ -184,7 +181,6 @@ void fields(Io& io, M& message) {
   session_of(io, message.session_id);
   parameters_of(io, message.parameters);
   tensors_of(io, message.tensors);
-  if (io.version() < kTraceVersion) return;
   io.text("traceparent", message.traceparent, 0, kTraceparentBytes);
   io.text("tracestate", message.tracestate, 0, kMaxTracestateBytes);
 }

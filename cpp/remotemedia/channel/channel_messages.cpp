@@ -69,7 +69,7 @@ void check_version_is_listed(const Io& io, const M& message, ProtocolVersion ver
 
 template <class M>
 M read_body(std::span<const std::byte> bytes, const MessageHeader& header) {
-  ByteReader reader(bytes.subspan(kMessageHeaderBytes), to_string(M::kKind), header.version);
+  ByteReader reader(bytes.subspan(kMessageHeaderBytes), to_string(M::kKind));
   check_request<ByteReader, M>(reader, header.request);
   M message;
   if constexpr (kHasRequest<M>) message.request = header.request;

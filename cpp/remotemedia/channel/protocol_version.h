@@ -24,7 +24,7 @@ struct ProtocolVersion {
 };
 
 /// What is written here.
-inline constexpr ProtocolVersion kProtocolVersion{1, 1};
+inline constexpr ProtocolVersion kProtocolVersion{2, 0};
 
 /// Of each major version that is understood here, the newest minor; ascending.
 inline constexpr std::array kUnderstoodVersions{kProtocolVersion};

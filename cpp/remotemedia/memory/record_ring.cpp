@@ -2,6 +2,7 @@
 
 #include "remotemedia/memory/record_ring.h"
 
+#include <bit>
 #include <cstring>
 #include <string>
 
@@ -34,78 +35,96 @@ void check_part(std::span<const std::byte> part, std::size_t needed, const char*
 }
 
 void check_parts(std::span<const std::byte> writer_part, std::span<const std::byte> reader_part, std::size_t depth) {
-  constexpr std::size_t kMostRecords = std::size_t{1} << 32;
+  constexpr std::size_t kMostRecords = std::size_t{1} << 30;
   if (depth == 0 || (depth & (depth - 1)) != 0 || depth > kMostRecords) {
     throw Error(ErrorCode::invalid_argument,
-                "a ring's depth must be a power of two up to 2^32, not " + std::to_string(depth));
+                "a ring's depth must be a power of two up to 2^30, not " + std::to_string(depth));
   }
   check_part(writer_part, writer_part_bytes(depth), "writer's");
   check_part(reader_part, kReaderPartBytes, "reader's");
 }
 
-[[noreturn]] void throw_impossible(const char* who, std::uint64_t claimed, std::uint64_t other, std::uint64_t depth) {
-  throw Error(ErrorCode::protocol_error, std::string("the ring's ") + who + " claims to be at record " +
-                                             std::to_string(claimed) + " while the other side is at " +
-                                             std::to_string(other) + " and " + std::to_string(depth) + " fit");
-}
+/// The upper half of a slot's first word once the record of that place in the ring lies there; never 0. The lower half
+/// has a bit for each word that is not 0, and those follow.
+constexpr std::uint64_t mark_of(std::uint64_t place) noexcept { return place << 33 | std::uint64_t{1} << 32; }
+constexpr std::uint64_t mark_in(std::uint64_t first_word) noexcept { return first_word & ~std::uint64_t{0xFFFF'FFFF}; }
+static_assert(kWords == 32);
 
 }  // namespace
 
 RecordWriter::RecordWriter(std::span<std::byte> writer_part, std::span<const std::byte> reader_part,
                            std::size_t depth) {
   check_parts(writer_part, reader_part, depth);
-  records_ = writer_part.data() + kLine;
-  pushed_count_ = reinterpret_cast<std::uint64_t*>(writer_part.data());
+  slots_ = writer_part.data();
   popped_count_ = reinterpret_cast<const std::uint64_t*>(reader_part.data());
   mask_ = depth - 1;
-  pushed_ = load(pushed_count_, std::memory_order_relaxed);
-  popped_seen_ = load(popped_count_, std::memory_order_acquire);
-  if (pushed_ - popped_seen_ > depth) throw_impossible("reader", popped_seen_, pushed_, depth);
+  pushed_ = popped_seen_ = load(popped_count_, std::memory_order_acquire);
 }
 
 bool RecordWriter::push(const Record& record) {
   if (pushed_ - popped_seen_ > mask_) {
     const std::uint64_t popped = load(popped_count_, std::memory_order_acquire);
-    if (popped - popped_seen_ > pushed_ - popped_seen_) throw_impossible("reader", popped, pushed_, mask_ + 1);
+    if (popped - popped_seen_ > pushed_ - popped_seen_) {
+      throw Error(ErrorCode::protocol_error, "the ring's reader claims to have read " + std::to_string(popped) +
+                                                 " records of " + std::to_string(pushed_) + ", and had read " +
+                                                 std::to_string(popped_seen_));
+    }
     popped_seen_ = popped;
     if (pushed_ - popped > mask_) return false;
   }
-  std::array<std::uint64_t, kWords> words;
-  std::memcpy(words.data(), record.bytes.data(), kRecordBytes);
-  auto* const slot = reinterpret_cast<std::uint64_t*>(records_ + (pushed_ & mask_) * kRecordBytes);
-  for (std::size_t i = 0; i < kWords; ++i) store(slot + i, words[i], std::memory_order_relaxed);
-  store(pushed_count_, ++pushed_, std::memory_order_release);
+  auto* const slot = reinterpret_cast<std::uint64_t*>(slots_ + (pushed_ & mask_) * kRecordSlotBytes);
+  std::uint64_t first = mark_of(pushed_);
+  std::uint64_t* next = slot + 1;
+  for (std::size_t i = 0; i < kWords; ++i) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, record.bytes.data() + i * sizeof word, sizeof word);
+    if (word == 0) continue;
+    first |= std::uint64_t{1} << i;
+    store(next++, word, std::memory_order_relaxed);
+  }
+  store(slot, first, std::memory_order_release);
+  ++pushed_;
   return true;
 }
 
 RecordReader::RecordReader(std::span<const std::byte> writer_part, std::span<std::byte> reader_part,
                            std::size_t depth) {
   check_parts(writer_part, reader_part, depth);
-  records_ = writer_part.data() + kLine;
-  pushed_count_ = reinterpret_cast<const std::uint64_t*>(writer_part.data());
+  slots_ = writer_part.data();
   popped_count_ = reinterpret_cast<std::uint64_t*>(reader_part.data());
   mask_ = depth - 1;
   popped_ = load(popped_count_, std::memory_order_relaxed);
-  pushed_seen_ = popped_;
+}
+
+const std::uint64_t* RecordReader::next_slot() const noexcept {
+  return reinterpret_cast<const std::uint64_t*>(slots_ + (popped_ & mask_) * kRecordSlotBytes);
 }
 
 bool RecordReader::pop(Record& record) {
-  if (pushed_seen_ == popped_) {
-    const std::uint64_t pushed = load(pushed_count_, std::memory_order_acquire);
-    if (pushed - popped_ > mask_ + 1) throw_impossible("writer", pushed, popped_, mask_ + 1);
-    pushed_seen_ = pushed;
-    if (pushed == popped_) return false;
+  const std::uint64_t* next = next_slot();
+  const std::uint64_t first = load(next, std::memory_order_acquire);
+  if (mark_in(first) != mark_of(popped_)) {
+    if (is_of_the_last_round(first)) return false;
+    throw Error(ErrorCode::protocol_error, "the ring's writer wrote a record to the place of record " +
+                                               std::to_string(popped_) + " that does not belong there");
   }
-  std::array<std::uint64_t, kWords> words;
-  const auto* const slot = reinterpret_cast<const std::uint64_t*>(records_ + (popped_ & mask_) * kRecordBytes);
-  for (std::size_t i = 0; i < kWords; ++i) words[i] = load(slot + i, std::memory_order_relaxed);
-  std::memcpy(record.bytes.data(), words.data(), kRecordBytes);
+  record.bytes.fill(std::byte{0});
+  for (auto left = static_cast<std::uint32_t>(first); left != 0; left &= left - 1) {
+    const std::uint64_t word = load(++next, std::memory_order_relaxed);
+    const auto place = static_cast<std::size_t>(std::countr_zero(left));
+    std::memcpy(record.bytes.data() + place * sizeof word, &word, sizeof word);
+  }
   store(popped_count_, ++popped_, std::memory_order_release);
   return true;
 }
 
 bool RecordReader::ready() const noexcept {
-  return pushed_seen_ != popped_ || load(pushed_count_, std::memory_order_acquire) != popped_;
+  return !is_of_the_last_round(load(next_slot(), std::memory_order_acquire));
+}
+
+/// Or of none at all.
+bool RecordReader::is_of_the_last_round(std::uint64_t first_word) const noexcept {
+  return mark_in(first_word) == mark_of(popped_ - mask_ - 1) || mark_in(first_word) == 0;
 }
 
 }  // namespace remotemedia

@@ -2,8 +2,11 @@
 //
 // RecordRing: records of 256 bytes from one process to another, in order, without a system call.
 //
-// The memory of a ring is two parts, each written by one side only: the writer's (its count and the records) and the
-// reader's (its count). A writer trusts nothing that it reads of the reader's part, and the other way round.
+// The memory of a ring is two parts, each written by one side only: the writer's (the records) and the reader's (how
+// many it has read). A writer trusts nothing that it reads of the reader's part, and the other way round.
+//
+// A record travels as those of its words that are not 0, so that a short one is one line of the cache, and that line
+// says itself that it is there: nothing else goes from one processor to the other.
 //
 //     RecordWriter writer(records, replies, depth);   // in one process
 //     RecordReader reader(records, replies, depth);   // in the other
@@ -30,17 +33,19 @@ struct Record {
   std::array<std::byte, kRecordBytes> bytes{};
 };
 
-/// Bytes of the writer's part for `depth` records (a power of two), and of the reader's part.
-constexpr std::size_t writer_part_bytes(std::size_t depth) noexcept { return 64 + depth * kRecordBytes; }
+/// A record, and before it the word that says where in the ring it belongs and which words it has; whole lines.
+inline constexpr std::size_t kRecordSlotBytes = kRecordBytes + 64;
+
+/// Bytes of the writer's part for `depth` records (a power of two, up to 2^30), and of the reader's part.
+constexpr std::size_t writer_part_bytes(std::size_t depth) noexcept { return depth * kRecordSlotBytes; }
 inline constexpr std::size_t kReaderPartBytes = 64;
 
-/// The one writer. Both parts are zeros before either side begins.
+/// The one writer. The writer's part is zeros before either side begins; they begin at what the reader's part says.
 ///
 /// Threads:  one.
 class REMOTEMEDIA_API RecordWriter {
  public:
-  /// Errors:  invalid_argument if `depth` is no power of two, or a part is too small or not aligned to 64 bytes;
-  ///          protocol_error, as push().
+  /// Errors:  invalid_argument if `depth` is no power of two, or a part is too small or not aligned to 64 bytes.
   RecordWriter(std::span<std::byte> writer_part, std::span<const std::byte> reader_part, std::size_t depth);
 
   /// False when the reader has `depth` records to read.
@@ -49,8 +54,7 @@ class REMOTEMEDIA_API RecordWriter {
   bool push(const Record& record);
 
  private:
-  std::byte* records_;
-  std::uint64_t* pushed_count_;
+  std::byte* slots_;
   const std::uint64_t* popped_count_;
   std::uint64_t mask_;
   std::uint64_t pushed_ = 0;
@@ -68,18 +72,19 @@ class REMOTEMEDIA_API RecordReader {
   /// Copies the next record out, once, so that a writer who changes it afterwards changes nothing; false when there is
   /// none.
   ///
-  /// Errors:  protocol_error if the writer claims to have written more than fits.
+  /// Errors:  protocol_error if the writer wrote one there that does not belong there.
   bool pop(Record& record);
 
   /// Whether pop() would find something.
   bool ready() const noexcept;
 
  private:
-  const std::byte* records_;
-  const std::uint64_t* pushed_count_;
+  const std::uint64_t* next_slot() const noexcept;
+  bool is_of_the_last_round(std::uint64_t first_word) const noexcept;
+
+  const std::byte* slots_;
   std::uint64_t* popped_count_;
   std::uint64_t mask_;
-  std::uint64_t pushed_seen_ = 0;
   std::uint64_t popped_ = 0;
 };
 

@@ -74,7 +74,6 @@ struct Call {
   std::size_t tensor_count = 1;
   std::string traceparent;
   std::string tracestate;
-  std::uint16_t minor = 0;
 
   void set(std::vector<Tensor> all) {
     tensor_count = all.size();
@@ -83,10 +82,7 @@ struct Call {
 
   RawMessage raw() const {
     RawMessage raw;
-    raw.header(MessageKind::call, 7, 1, minor)
-        .number(static_cast<std::uint32_t>(priority), 4)
-        .u64(time_left)
-        .u8(stream);
+    raw.header(MessageKind::call, 7).number(static_cast<std::uint32_t>(priority), 4).u64(time_left).u8(stream);
     raw.u8(has_session);
     if (has_session != 0) raw.text(session_id);
     raw.u32(parameter_count).letters(parameters).u32(tensor_count);
@@ -98,8 +94,7 @@ struct Call {
       for (const std::int64_t extent : tensor.extents) raw.i64(extent);
       raw.u16(tensor.bytes_in).u64(tensor.nbytes).repeat(tensor.here, 0xA5);
     }
-    if (minor > 0) raw.text(traceparent).text(tracestate);
-    return raw;
+    return raw.text(traceparent).text(tracestate);
   }
 
   /// Valid until the next one, or the end of this.
@@ -198,7 +193,6 @@ TEST(CallLiesTest, NumbersThatAreNoneAndInfinityPass) {
   for (const std::uint64_t bits : {0x7FF0000000000000U, 0xFFF0000000000000U, 0x7FF8000000000001U, 0x7FF0000000000001U,
                                    0xFFFFFFFFFFFFFFFFU, 0x8000000000000000U}) {
     Call call;
-    call.minor = kProtocolVersion.minor;
     call.parameter_count = 1;
     call.parameters = letters_of(RawMessage().text("a").u8(3).u64(bits));
     const CallMessage message = call.read();
@@ -229,7 +223,7 @@ TEST(CallLiesTest, ATensorIsNamedOnce) {
   EXPECT_EQ(said_of([](Call& call) { call.set({named(""), named("a")}); }), "");
   expect("tensors must be 0 to 512 and is 513", [](Call& call) { call.tensor_count = 513; });
   expect("tensors must be 0 to 512 and is 4294967295", [](Call& call) { call.tensor_count = ~0U; });
-  expect("tensors must be 0 to 35 and is 36", [](Call& call) { call.tensor_count = 36; });
+  expect("tensors must be 0 to 43 and is 44", [](Call& call) { call.tensor_count = 44; });
 }
 
 TEST(CallLiesTest, ATensorIsOfATypeThatHasASize) {
@@ -272,9 +266,11 @@ TEST(CallLiesTest, BytesAreAsManyAsTheShapeHas) {
   expect("nbytes must be 8 for its type and shape and is 9", [](Call& call) { call.tensors[0].nbytes = 9; });
   expect("nbytes must be 8 for its type and shape and is 18446744073709551615",
          [](Call& call) { call.tensors[0].nbytes = ~std::uint64_t{0}; });
-  expect("bytes must be 8 bytes and is cut after 7", [](Call& call) { call.tensors[0].here = 7; });
-  expect("size must be that of its fields and is 1 bytes more", [](Call& call) { call.tensors[0].here = 9; });
-  expect("size must be that of its fields and is 8 bytes more", [](Call& call) { call.tensors[0].bytes_in = 2; });
+  expect("tracestate must be 4 bytes and is cut after 3", [](Call& call) { call.tensors[0].here = 7; });
+  expect("traceparent must be 0 to 55 and is 165", [](Call& call) { call.tensors[0].here = 9; });
+  expect("traceparent must be 0 to 55 and is 2779096485", [](Call& call) { call.tensors[0].bytes_in = 2; });
+  EXPECT_THAT(worker_refuses(Call().raw().u8(0)).value_or(""),
+              HasSubstr("size must be that of its fields and is 1 bytes more"));
   expect("bytes_in must be a number that has a meaning and is 0", [](Call& call) { call.tensors[0].bytes_in = 0; });
   expect("bytes_in must be a number that has a meaning and is 4", [](Call& call) { call.tensors[0].bytes_in = 4; });
   expect("nbytes must be 0 to 32768 and is 32772", [](Call& call) {
@@ -316,30 +312,19 @@ TEST(CallLiesTest, TheBytesOfATensorAreAViewOfTheMessage) {
   const Bytes bytes = Call().raw().whole();
   const auto message = std::get<CallMessage>(read_client_message(bytes));
   const auto view = message.tensors.at(0).bytes;
-  EXPECT_EQ(view.data() + view.size(), bytes.data() + bytes.size());
+  constexpr std::size_t kNoTrace = 8;
+  EXPECT_EQ(view.data() + view.size() + kNoTrace, bytes.data() + bytes.size());
 }
 
 TEST(CallLiesTest, ATraceIsAsLongAsOneMayBe) {
   Call call;
-  call.minor = 1;
   call.traceparent = std::string(55, 'x');
   call.tracestate = std::string(512, 'y');
   EXPECT_EQ(call.read().traceparent, call.traceparent) << "what it says is the worker's business";
   EXPECT_EQ(call.read().tracestate, call.tracestate);
-  expect("traceparent must be 0 to 55 and is 56",
-         [](Call& lie) { lie.minor = 1, lie.traceparent = std::string(56, 'x'); });
-  expect("tracestate must be 0 to 512 and is 513",
-         [](Call& lie) { lie.minor = 1, lie.tracestate = std::string(513, 'y'); });
-  expect("traceparent must be UTF-8 and is not", [](Call& lie) { lie.minor = 1, lie.traceparent = "\xFF"; });
-}
-
-TEST(CallLiesTest, ACallOfTheOlderVersionHasNone) {
-  Call call;
-  EXPECT_EQ(call.read().traceparent, "");
-  EXPECT_EQ(call.read().tensors.size(), 1U);
-  call.tensor_count = 0;
-  call.tensors.clear();
-  EXPECT_THAT(worker_refuses(call.raw().text("").text("")).value_or(""), HasSubstr("8 bytes more"));
+  expect("traceparent must be 0 to 55 and is 56", [](Call& lie) { lie.traceparent = std::string(56, 'x'); });
+  expect("tracestate must be 0 to 512 and is 513", [](Call& lie) { lie.tracestate = std::string(513, 'y'); });
+  expect("traceparent must be UTF-8 and is not", [](Call& lie) { lie.traceparent = "\xFF"; });
 }
 
 TEST(CallLiesTest, AnAnswerIsTrueInEveryField) {

@@ -85,14 +85,14 @@ TEST_F(HostileClientTest, WhatIsNoMessageOfAClientEndsTheSession) {
 
 TEST_F(HostileClientTest, AnotherVersionIsToldWhichOnesThereAre) {
   std::vector<std::byte> bytes = write_message(RawClient::hello());
-  bytes[4] = std::byte{2};  // the header's major version, and that of the list
-  bytes[28] = std::byte{2};
+  bytes[4] = std::byte{3};  // the header's major version, and that of the list
+  bytes[28] = std::byte{3};
   bytes[30] = std::byte{7};
   bytes[6] = std::byte{7};
   for (int twice = 0; twice < 2; ++twice) {
     RawClient client(served_);
     client.say_bytes(bytes);
-    expect_ended(client, "2.7");
+    expect_ended(client, "3.7");
   }
   expect_unharmed();
 }

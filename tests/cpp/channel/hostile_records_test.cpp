@@ -93,13 +93,28 @@ TEST_F(HostileClientTest, WhatWasNotLentCannotBeGivenBack) {
   });
 }
 
+/// The first word of a slot, of an empty record.
+constexpr std::uint64_t mark_of(std::uint64_t place) { return place << 33 | std::uint64_t{1} << 32; }
+
+TEST_F(HostileClientTest, RecordsThatDoNotBelongThereEndTheSession) {
+  for (const std::uint64_t mark : {mark_of(1), std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
+    const ::testing::ScopedTrace trace(__FILE__, __LINE__, std::to_string(mark));
+    expect_ends([&](RawClient& client) {
+      client.claim(128, mark);
+      client.rings().wake_peer();
+    });
+  }
+  expect_ends([](RawClient& client) {
+    client.push(client.input(1));
+    client.pop();
+    client.claim(128 + kRecordSlotBytes, mark_of(2));
+    client.rings().wake_peer();
+  });
+}
+
 TEST_F(HostileClientTest, CountsOfRingsThatCannotBeEndTheSession) {
   for (const std::uint64_t count : {std::uint64_t{257}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
     const ::testing::ScopedTrace trace(__FILE__, __LINE__, std::to_string(count));
-    expect_ends([&](RawClient& client) {
-      client.claim(128, count);
-      client.rings().wake_peer();
-    });
     RawClient client(served_);
     HelloMessage hello = RawClient::hello();
     hello.ring_depth = 2;
@@ -110,12 +125,6 @@ TEST_F(HostileClientTest, CountsOfRingsThatCannotBeEndTheSession) {
     }
     client.hear_the_end();
   }
-  expect_ends([](RawClient& client) {
-    client.push(client.input(1));
-    client.pop();
-    client.claim(128, 0);
-    client.rings().wake_peer();
-  });
 }
 
 TEST_F(HostileClientTest, ATensorWhoseRecordDidNotComeEndsTheSession) {

@@ -249,10 +249,10 @@ TEST(HostileRingWorkerTest, WhatWasNotLentCannotBeGivenBack) {
   });
 }
 
-TEST(HostileRingWorkerTest, CountsOfRingsThatCannotBeEndTheSession) {
+TEST(HostileRingWorkerTest, RecordsAndCountsThatCannotBeEndTheSession) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
-  for (const std::uint64_t count : {std::uint64_t{RingWorker::kDepth + 1}, std::uint64_t{1} << 40, kMost}) {
-    expect_ends([&](RingWorker& worker, std::uint64_t) { worker.claim(128, count); });
+  for (const std::uint64_t first_word : {std::uint64_t{3} << 32, std::uint64_t{1} << 40, kMost}) {
+    expect_ends([&](RingWorker& worker, std::uint64_t) { worker.claim(128, first_word); });
   }
   for (const std::uint64_t count : {std::uint64_t{RingWorker::kDepth + 1}, std::uint64_t{1} << 40, kMost}) {
     RingWorker worker;

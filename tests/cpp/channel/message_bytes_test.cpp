@@ -48,16 +48,16 @@ void expect_bytes(const M& message, std::string_view expected) {
 
 TEST(MessageBytesTest, Hello) {
   expect_bytes(sample_hello(),
-               "'RMCH' 0100 0100 0100 0000 39000000 0000000000000000"
-               "02000000 0100 0100 0300 0700"
+               "'RMCH' 0200 0000 0100 0000 39000000 0000000000000000"
+               "02000000 0200 0000 0300 0700"
                "0102030405060708090a0b0c0d0e0f10"
                "01 00040000");
 }
 
 TEST(MessageBytesTest, Welcome) {
   expect_bytes(sample_welcome(),
-               "'RMCH' 0100 0100 8000 0000 1a010000 0000000000000000"
-               "0100 0100"
+               "'RMCH' 0200 0000 8000 0000 1a010000 0000000000000000"
+               "0200 0000"
                "01000000 'w' 03000000 'm' c3a9 06000000 'cuda:0'"
                "02000000 01000000 'x' 02 20 02 ffffffffffffffff 0300000000000000"
                "         04000000 'text' 00 00 00"
@@ -74,32 +74,32 @@ TEST(MessageBytesTest, Welcome) {
 
 TEST(MessageBytesTest, Refused) {
   expect_bytes(sample_refused(),
-               "'RMCH' 0100 0100 8100 0000 2c000000 0000000000000000"
-               "02000000 0100 0100 0200 0500"
+               "'RMCH' 0200 0000 8100 0000 2c000000 0000000000000000"
+               "02000000 0200 0000 0300 0500"
                "0a00 02000000 'no'");
 }
 
 TEST(MessageBytesTest, Mapped) {
   expect_bytes(MappedMessage{{0, 1, 4095}},
-               "'RMCH' 0100 0100 0200 0000 28000000 0000000000000000"
+               "'RMCH' 0200 0000 0200 0000 28000000 0000000000000000"
                "03000000 00000000 01000000 ff0f0000");
 }
 
 TEST(MessageBytesTest, Segments) {
-  expect_bytes(AskSegmentMessage{9, 1 << 20}, "'RMCH' 0100 0100 0900 0000 20000000 0900000000000000 0000100000000000");
+  expect_bytes(AskSegmentMessage{9, 1 << 20}, "'RMCH' 0200 0000 0900 0000 20000000 0900000000000000 0000100000000000");
   expect_bytes(sample_segments(),
-               "'RMCH' 0100 0100 8600 0000 3e000000 0900000000000000"
+               "'RMCH' 0200 0000 8600 0000 3e000000 0900000000000000"
                "01000000"
                "0300 04000000 01000000 0000000001000000 404142434445464748494a4b4c4d4e4f");
 }
 
 TEST(MessageBytesTest, Draining) {
-  expect_bytes(DrainingMessage{}, "'RMCH' 0100 0100 8700 0000 18000000 0000000000000000");
+  expect_bytes(DrainingMessage{}, "'RMCH' 0200 0000 8700 0000 18000000 0000000000000000");
 }
 
 TEST(MessageBytesTest, Call) {
   expect_bytes(sample_call(),
-               "'RMCH' 0100 0100 0300 0000 3f010000 0700000000000000"
+               "'RMCH' 0200 0000 0300 0000 3f010000 0700000000000000"
                "feffffff 40420f0000000000 01 01 01000000 's'"
                "04000000"
                "01000000 'a' 01 01"
@@ -118,19 +118,19 @@ TEST(MessageBytesTest, Call) {
 
 TEST(MessageBytesTest, ACallWithNothing) {
   expect_bytes(call_with_nothing(),
-               "'RMCH' 0100 0100 0300 0000 36000000 0100000000000000"
+               "'RMCH' 0200 0000 0300 0000 36000000 0100000000000000"
                "00000000 ffffffffffffffff 00 00 00000000 00000000 00000000 00000000");
 }
 
 TEST(MessageBytesTest, Chunk) {
   expect_bytes(sample_chunk(),
-               "'RMCH' 0100 0100 4000 0000 2c000000 0700000000000000"
+               "'RMCH' 0200 0000 4000 0000 2c000000 0700000000000000"
                "02000000 00f0000000000000 04000000 a0a1a2a3");
 }
 
 TEST(MessageBytesTest, Answer) {
   expect_bytes(sample_answer(),
-               "'RMCH' 0100 0100 8200 0000 40000000 0700000000000000"
+               "'RMCH' 0200 0000 8200 0000 40000000 0700000000000000"
                "0500000000000000 00"
                "01000000"
                "02 01000000 'y' 05 80 01 0000000000000000 0100 0000000000000000");
@@ -138,24 +138,24 @@ TEST(MessageBytesTest, Answer) {
 
 TEST(MessageBytesTest, WhatEndsACall) {
   expect_bytes(FailureMessage{7, ErrorCode::invalid_tensor, "why"},
-               "'RMCH' 0100 0100 8300 0000 21000000 0700000000000000 0600 03000000 'why'");
-  expect_bytes(CancelMessage{7}, "'RMCH' 0100 0100 0400 0000 18000000 0700000000000000");
-  expect_bytes(AnswersReadMessage{7, 16}, "'RMCH' 0100 0100 0500 0000 1c000000 0700000000000000 10000000");
-  expect_bytes(CloseSessionMessage{"s"}, "'RMCH' 0100 0100 0600 0000 1d000000 0000000000000000 01000000 's'");
+               "'RMCH' 0200 0000 8300 0000 21000000 0700000000000000 0600 03000000 'why'");
+  expect_bytes(CancelMessage{7}, "'RMCH' 0200 0000 0400 0000 18000000 0700000000000000");
+  expect_bytes(AnswersReadMessage{7, 16}, "'RMCH' 0200 0000 0500 0000 1c000000 0700000000000000 10000000");
+  expect_bytes(CloseSessionMessage{"s"}, "'RMCH' 0200 0000 0600 0000 1d000000 0000000000000000 01000000 's'");
 }
 
 TEST(MessageBytesTest, StatusAndHealth) {
-  expect_bytes(AskStatusMessage{8}, "'RMCH' 0100 0100 0700 0000 18000000 0800000000000000");
+  expect_bytes(AskStatusMessage{8}, "'RMCH' 0200 0000 0700 0000 18000000 0800000000000000");
   expect_bytes(sample_status(),
-               "'RMCH' 0100 0100 8400 0000 ac000000 0800000000000000"
+               "'RMCH' 0200 0000 8400 0000 ac000000 0800000000000000"
                "01000000 'w' 01000000 'm' 0400 04000000 'late'"
                "0100000000000000 0200000000000000 0300000000000000 0400000000000000 0500000000000000"
                "0600000000000000 0700000000000000 0800000000000000"
                "000000000000e03f 000000000000f03f 000000000000e83f 0000000000000040"
                "0900000000000000 0a00000000000000 00000000000000c0 0b00000000000000");
-  expect_bytes(AskHealthMessage{8}, "'RMCH' 0100 0100 0800 0000 18000000 0800000000000000");
+  expect_bytes(AskHealthMessage{8}, "'RMCH' 0200 0000 0800 0000 18000000 0800000000000000");
   expect_bytes(HealthMessage{8, false, "hot"},
-               "'RMCH' 0100 0100 8500 0000 20000000 0800000000000000 00 03000000 'hot'");
+               "'RMCH' 0200 0000 8500 0000 20000000 0800000000000000 00 03000000 'hot'");
 }
 
 TEST(MessageBytesTest, EveryErrorCodeHasItsNumber) {

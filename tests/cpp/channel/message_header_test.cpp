@@ -48,23 +48,23 @@ TEST(MessageHeaderTest, TheSizeThatItSaysIsTheMessages) {
 
 TEST(MessageHeaderTest, AnotherMajorVersionIsRefusedWithBoth) {
   for (const MessageKind kind : {MessageKind::call, MessageKind::cancel, static_cast<MessageKind>(777)}) {
-    EXPECT_EQ(worker_refuses(RawMessage().header(kind, 7, 2)), "message 'header': major version must be 1 and is 2");
-    EXPECT_EQ(worker_refuses(RawMessage().header(kind, 7, 2)), "message 'header': major version must be 1 and is 2");
+    EXPECT_EQ(worker_refuses(RawMessage().header(kind, 7, 3)), "message 'header': major version must be 2 and is 3");
+    EXPECT_EQ(worker_refuses(RawMessage().header(kind, 7, 3)), "message 'header': major version must be 2 and is 3");
   }
-  EXPECT_THAT(client_refuses(RawMessage().header(MessageKind::welcome, 0, 2)).value_or(""),
-              HasSubstr("must be 1 and is 2"));
+  EXPECT_THAT(client_refuses(RawMessage().header(MessageKind::welcome, 0, 3)).value_or(""),
+              HasSubstr("must be 2 and is 3"));
 }
 
 TEST(MessageHeaderTest, AHelloOfAnotherMajorVersionIsUnderstood) {
   RawMessage raw;
-  raw.header(MessageKind::hello, 0, 2, 4).u32(1).u16(2).u16(4).repeat(16, 9).u8(1).u32(8).letters("what is new in 2.4");
+  raw.header(MessageKind::hello, 0, 3, 4).u32(1).u16(3).u16(4).repeat(16, 9).u8(1).u32(8).letters("what is new in 3.4");
   const auto hello = std::get<HelloMessage>(read_client_message(raw.whole()));
-  EXPECT_EQ(hello.versions, (std::vector<ProtocolVersion>{{2, 4}}));
+  EXPECT_EQ(hello.versions, (std::vector<ProtocolVersion>{{3, 4}}));
   EXPECT_EQ(choose_version(hello.versions, kUnderstoodVersions), std::nullopt);
 
   const RefusedMessage refused = other_version(hello);
   EXPECT_EQ(refused.code, ErrorCode::protocol_error);
-  EXPECT_EQ(refused.text, "the client speaks version 2.4 of the protocol, and this worker 1.1");
+  EXPECT_EQ(refused.text, "the client speaks version 3.4 of the protocol, and this worker 2.0");
   EXPECT_EQ(std::get<RefusedMessage>(read_worker_message(write_message(refused))), refused);
 }
 
@@ -115,8 +115,8 @@ TEST(MessageHeaderTest, AWriterWritesNothingThatIsRefused) {
   EXPECT_EQ(says(CancelMessage{0}), "message 'cancel': request must be above 0 and is 0");
   EXPECT_EQ(says(HelloMessage{}), "message 'hello': client must be drawn and is all zeros");
   HelloMessage hello = sample_hello();
-  hello.versions = {{2, 0}};
-  EXPECT_EQ(says(hello), "message 'hello': versions must be a list with the message's own and is 2.0");
+  hello.versions = {{3, 0}};
+  EXPECT_EQ(says(hello), "message 'hello': versions must be a list with the message's own and is 3.0");
   EXPECT_EQ(says(MappedMessage{{3, 3}}),
             "message 'mapped': segment 1: number must be above the one before it and is 3");
   EXPECT_EQ(says(FailureMessage{1, static_cast<ErrorCode>(99), ""}),

@@ -24,7 +24,7 @@ std::array<std::byte, N> counted_from(std::uint8_t first) {
 inline constexpr std::array kSampleBytes{std::byte{0xA0}, std::byte{0xA1}, std::byte{0xA2}, std::byte{0xA3}};
 
 inline HelloMessage sample_hello() {
-  return {.versions = {{1, 1}, {3, 7}}, .client = counted_from<16>(1), .shared_memory = true, .ring_depth = 1024};
+  return {.versions = {{2, 0}, {3, 7}}, .client = counted_from<16>(1), .shared_memory = true, .ring_depth = 1024};
 }
 
 inline WelcomeMessage sample_welcome() {
@@ -35,7 +35,7 @@ inline WelcomeMessage sample_welcome() {
                         .bytes = std::uint64_t{65'536} << number,
                         .uuid = counted_from<16>(static_cast<std::uint8_t>(16 * number))};
   };
-  return {.version = {1, 1},
+  return {.version = {2, 0},
           .worker_id = "w",
           .model_id = "m\xC3\xA9",
           .device = "cuda:0",
@@ -50,7 +50,7 @@ inline WelcomeMessage sample_welcome() {
 }
 
 inline RefusedMessage sample_refused() {
-  return {.versions = {{1, 1}, {2, 5}}, .code = ErrorCode::rejected, .text = "no"};
+  return {.versions = {{2, 0}, {3, 5}}, .code = ErrorCode::rejected, .text = "no"};
 }
 
 inline CallMessage call_with_nothing() {

@@ -44,7 +44,7 @@ class RawMessage {
     return *this;
   }
 
-  RawMessage& header(MessageKind kind, std::uint64_t request, std::uint16_t major = 1, std::uint16_t minor = 1) {
+  RawMessage& header(MessageKind kind, std::uint64_t request, std::uint16_t major = 2, std::uint16_t minor = 0) {
     return letters("RMCH").u16(major).u16(minor).u16(static_cast<std::uint16_t>(kind)).u16(0).u32(0).u64(request);
   }
 

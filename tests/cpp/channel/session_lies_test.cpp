@@ -69,7 +69,7 @@ RawMessage& put(RawMessage& raw, const std::vector<Grant>& segments) {
 
 /// The same for a welcome.
 struct Welcome {
-  ProtocolVersion version{1, 0};
+  ProtocolVersion version{2, 0};
   std::string worker_id = "w";
   std::string model_id = "m";
   std::string device = "cpu";
@@ -128,8 +128,8 @@ TEST(SessionLiesTest, AHelloIsTrueInEveryField) {
     hello.versions = {{1, 1}, {1, 2}};
     hello.count = 2;
   });
-  expect<Hello>("versions must be a list with the message's own and is 2.0", [](Hello& hello) {
-    hello.versions = {{2, 0}};
+  expect<Hello>("versions must be a list with the message's own and is 3.0", [](Hello& hello) {
+    hello.versions = {{3, 0}};
   });
   expect<Hello>("client must be drawn and is all zeros", [](Hello& hello) { hello.client = 0; });
   expect<Hello>("shared_memory must be 0 to 1 and is 2", [](Hello& hello) { hello.shared_memory = 2; });
@@ -148,8 +148,8 @@ TEST(SessionLiesTest, AHelloMayWishForLittleOrMuch) {
 
 TEST(SessionLiesTest, AWelcomeIsTrueInEveryField) {
   expect_no_lie<Welcome>([](Welcome&) {});
-  expect<Welcome>("version must be 1 to 1 and is 2", [](Welcome& welcome) { welcome.version = {2, 0}; });
-  expect<Welcome>("version must be 0 to 1 and is 2", [](Welcome& welcome) { welcome.version = {1, 2}; });
+  expect<Welcome>("version must be 2 to 2 and is 3", [](Welcome& welcome) { welcome.version = {3, 0}; });
+  expect<Welcome>("version must be 0 to 0 and is 2", [](Welcome& welcome) { welcome.version = {2, 2}; });
   expect<Welcome>("worker_id must be 0 to 1024 and is 1025",
                   [](Welcome& welcome) { welcome.worker_id.assign(1025, 'w'); });
   expect<Welcome>("worker_id must be UTF-8 and is not", [](Welcome& welcome) { welcome.worker_id = "\xFF"; });
@@ -301,7 +301,7 @@ TEST(SessionLiesTest, ASegmentThatIsAskedForHasBytes) {
 
 TEST(SessionLiesTest, ARefusalHasAReason) {
   const auto said = [](std::uint64_t code, const std::string& text) {
-    return client_refuses(RawMessage().header(MessageKind::refused, 0).u32(1).u16(1).u16(1).u16(code).text(text))
+    return client_refuses(RawMessage().header(MessageKind::refused, 0).u32(1).u16(2).u16(0).u16(code).text(text))
         .value_or("");
   };
   EXPECT_EQ(said(16, ""), "");

@@ -44,6 +44,9 @@ Record record_of(std::uint64_t number) {
   return record;
 }
 
+/// In its place, of a record that has all its words.
+std::uint64_t first_word_of(std::uint64_t place) { return place << 33 | std::uint64_t{1} << 32 | 0xFFFF'FFFFU; }
+
 bool is_record_of(const Record& record, std::uint64_t number) {
   return std::memcmp(record.bytes.data(), record_of(number).bytes.data(), kRecordBytes) == 0;
 }
@@ -61,12 +64,9 @@ struct RingMemory {
 
   RecordWriter writer() { return {records_of_writer.bytes(), replies_of_writer.bytes(), depth}; }
   RecordReader reader() { return {records_of_reader.bytes(), replies_of_reader.bytes(), depth}; }
-  std::atomic_ref<std::uint64_t> pushed() { return count(records_of_writer); }
-  std::atomic_ref<std::uint64_t> popped() { return count(replies_of_reader); }
-
-  void begin_at(std::uint64_t number) {
-    pushed().store(number);
-    popped().store(number);
+  std::atomic_ref<std::uint64_t> popped() { return word(replies_of_reader, 0); }
+  std::atomic_ref<std::uint64_t> first_word(std::uint64_t place) {
+    return word(records_of_writer, (place & (depth - 1)) * kRecordSlotBytes);
   }
 
   std::size_t depth;
@@ -74,8 +74,8 @@ struct RingMemory {
   Mapping records_of_writer, records_of_reader, replies_of_writer, replies_of_reader;
 
  private:
-  static std::atomic_ref<std::uint64_t> count(Mapping& part) {
-    return std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(part.data()));
+  static std::atomic_ref<std::uint64_t> word(Mapping& part, std::size_t at) {
+    return std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(part.data() + at));
   }
 };
 
@@ -101,39 +101,64 @@ TEST(RecordRingTest, RecordsComeInOrderAndAFullRingTakesNone) {
   }
 }
 
-TEST(RecordRingTest, CountsWrapAround) {
-  for (std::uint64_t before = 0; before <= 2 * kDepth; before += 13) {
-    RingMemory memory;
-    memory.begin_at(kLast - before);
-    RecordWriter writer = memory.writer();
-    RecordReader reader = memory.reader();
-    std::mt19937_64 random(before);  // NOLINT: the same each time
-    std::uint64_t pushed = 0;
-    std::uint64_t popped = 0;
-    Record record;
-    while (popped < 5 * kDepth) {
-      for (std::uint64_t n = random() % (2 * kDepth); n > 0; --n) {
-        if (writer.push(record_of(pushed))) ++pushed;
-      }
-      ASSERT_LE(pushed - popped, kDepth);
-      for (std::uint64_t n = random() % (2 * kDepth); n > 0; --n) {
-        const bool there = reader.pop(record);
-        ASSERT_EQ(there, popped < pushed);
-        ASSERT_TRUE(!there || is_record_of(record, popped++));
+TEST(RecordRingTest, EachWordTravelsAlone) {
+  RingMemory memory(2);
+  RecordWriter writer = memory.writer();
+  RecordReader reader = memory.reader();
+  for (std::size_t at = 0; at <= kRecordBytes; at += sizeof(std::uint64_t)) {
+    Record sent;
+    if (at < kRecordBytes) sent.bytes[at + at % 7] = std::byte{0x80};
+    Record received = record_of(kLast);
+    ASSERT_TRUE(writer.push(sent));
+    ASSERT_TRUE(reader.pop(received));
+    EXPECT_EQ(received.bytes, sent.bytes) << at;
+  }
+}
+
+TEST(RecordRingTest, PlacesAndCountsWrapAround) {
+  for (const std::uint64_t wraps_at : {std::uint64_t{1} << 31, kLast}) {
+    for (std::uint64_t before = 0; before <= 2 * kDepth; before += 13) {
+      RingMemory memory;
+      memory.popped().store(wraps_at - before);
+      RecordWriter writer = memory.writer();
+      RecordReader reader = memory.reader();
+      std::mt19937_64 random(before);  // NOLINT: the same each time
+      std::uint64_t pushed = 0;
+      std::uint64_t popped = 0;
+      Record record;
+      while (popped < 5 * kDepth) {
+        for (std::uint64_t n = random() % (2 * kDepth); n > 0; --n) {
+          if (writer.push(record_of(pushed))) ++pushed;
+        }
+        ASSERT_LE(pushed - popped, kDepth);
+        for (std::uint64_t n = random() % (2 * kDepth); n > 0; --n) {
+          const bool there = reader.pop(record);
+          ASSERT_EQ(there, popped < pushed);
+          ASSERT_TRUE(!there || is_record_of(record, popped++));
+        }
       }
     }
   }
 }
 
-TEST(RecordRingTest, AWriterWhoClaimsMoreThanFitsIsAnErrorEachTime) {
-  for (const std::uint64_t claim : {std::uint64_t{kDepth + 1}, kLast, std::uint64_t{1} << 63}) {
+TEST(RecordRingTest, ARecordThatDoesNotBelongThereIsAnErrorEachTime) {
+  constexpr std::uint64_t kPlace = 3 * kDepth + 5;
+  for (const std::uint64_t other : {kPlace + 1, kPlace + kDepth, kPlace - 1, kPlace - 2 * kDepth, kLast}) {
     RingMemory memory;
+    memory.popped().store(kPlace);
     RecordReader reader = memory.reader();
-    memory.pushed().store(claim);
+    memory.first_word(kPlace).store(first_word_of(other));
     Record record;
-    for (int time = 0; time < 2; ++time) EXPECT_EQ(code_thrown([&] { reader.pop(record); }), ErrorCode::protocol_error);
-    memory.pushed().store(kDepth);
-    EXPECT_TRUE(reader.pop(record)) << "as many as fit are no lie";
+    for (int time = 0; time < 2; ++time) {
+      EXPECT_TRUE(reader.ready());
+      EXPECT_EQ(code_thrown([&] { reader.pop(record); }), ErrorCode::protocol_error) << other;
+    }
+    memory.first_word(kPlace).store(first_word_of(kPlace - kDepth));
+    EXPECT_FALSE(reader.ready()) << "the last one there";
+    EXPECT_FALSE(reader.pop(record));
+    memory.first_word(kPlace).store(first_word_of(kPlace));
+    EXPECT_TRUE(reader.ready());
+    EXPECT_TRUE(reader.pop(record));
   }
 }
 
@@ -169,16 +194,6 @@ TEST(RecordRingTest, AReaderWhoClaimsToHaveReadLessThanBeforeIsAnErrorEachTime) 
   }
 }
 
-TEST(RecordRingTest, AWriterBeginsWithNoCountsThatCannotBe) {
-  RingMemory memory;
-  for (const std::uint64_t claim : {std::uint64_t{1}, kLast - kDepth}) {
-    memory.popped().store(claim);
-    for (int time = 0; time < 2; ++time) EXPECT_EQ(code_thrown([&] { memory.writer(); }), ErrorCode::protocol_error);
-  }
-  memory.popped().store(0);
-  EXPECT_TRUE(memory.writer().push(record_of(0)));
-}
-
 TEST(RecordRingTest, PartsThatDoNotFitAreRefused) {
   alignas(64) std::array<std::byte, writer_part_bytes(kDepth) + 64> records{};
   alignas(64) std::array<std::byte, kReaderPartBytes + 64> replies{};
@@ -204,7 +219,7 @@ TEST(RecordRingTest, PartsThatDoNotFitAreRefused) {
 TEST(RecordRingTest, ThreadsOverTwoMappingsLoseAndMixNothing) {
   RingMemory memory;
   const std::uint64_t count = testing::slow_rounds(1'000'000);
-  memory.begin_at(kLast - count / 2);
+  memory.popped().store(kLast - count / 2);
   RecordWriter writer = memory.writer();
   RecordReader reader = memory.reader();
   std::thread writes([&] {
@@ -234,7 +249,8 @@ TEST(RecordRingTest, AReaderSurvivesAScribblingWriter) {
     const std::size_t count = memory.records_of_writer.size() / 8;
     while (!over) {
       std::atomic_ref<std::uint64_t>(words[random() % count]).store(random());
-      memory.pushed().store(random() % 4 == 0 ? random() : memory.popped().load() + random() % (2 * kDepth));
+      const std::uint64_t place = memory.popped().load() + random() % 4;
+      memory.first_word(place).store(random() % 4 == 0 ? random() : first_word_of(place) & ~(random() >> 32));
     }
   });
   std::uint64_t read = 0;
@@ -256,11 +272,11 @@ TEST(RecordRingTest, AWriterSurvivesAScribblingReader) {
   RingMemory memory;
   RecordWriter writer = memory.writer();
   std::atomic<bool> over{false};
+  std::atomic<std::uint64_t> written{0};
   std::thread scribbles([&] {
     std::mt19937_64 random(1);  // NOLINT: the same each time
-    while (!over) memory.popped().store(random() % 4 == 0 ? random() : memory.pushed().load() - random() % kDepth);
+    while (!over) memory.popped().store(random() % 4 == 0 ? random() : written.load() - random() % kDepth);
   });
-  std::uint64_t written = 0;
   std::uint64_t refused = 0;
   while (written < 20'000 || refused < 20) {
     try {

@@ -23,7 +23,8 @@ namespace remotemedia {
 namespace {
 
 constexpr std::size_t kDepth = 4;
-constexpr std::size_t kWords = kRecordBytes / sizeof(std::uint64_t);
+constexpr std::size_t kWords = kRecordSlotBytes / sizeof(std::uint64_t);
+constexpr std::uint64_t kItsPlace = ~std::uint64_t{0} << 32;  // of the first word: where in the ring it belongs
 
 struct alignas(64) Ring {
   std::array<std::byte, writer_part_bytes(kDepth)> records{};
@@ -53,10 +54,12 @@ TensorDescriptor other() {
   return descriptor;
 }
 
-std::array<std::uint64_t, kWords> words_of(const TensorDescriptor& descriptor) {
+/// What a writer puts into the first slot.
+std::array<std::uint64_t, kWords> slot_of(const TensorDescriptor& descriptor) {
+  const auto ring = std::make_unique<Ring>();
+  RecordWriter(ring->records, ring->replies, kDepth).push(encode(descriptor));
   std::array<std::uint64_t, kWords> words{};
-  const Record record = encode(descriptor);
-  std::memcpy(words.data(), record.bytes.data(), kRecordBytes);
+  std::memcpy(words.data(), ring->records.data(), kRecordSlotBytes);
   return words;
 }
 
@@ -68,14 +71,14 @@ TEST(DescriptorScribblerTest, WhatPassedTheCheckIsWhatIsUsed) {
   const std::array memory{std::make_unique<std::byte[]>(kSegmentBytes), std::make_unique<std::byte[]>(kSegmentBytes)};
 
   const auto ring = std::make_unique<Ring>();
-  const std::array<std::array<std::uint64_t, kWords>, 2> values{words_of(sound()), words_of(other())};
+  const std::array<std::array<std::uint64_t, kWords>, 2> values{slot_of(sound()), slot_of(other())};
   const std::uint64_t flips = testing::rounds(10'000'000);
   std::atomic<bool> done{false};
   std::atomic<bool> both_seen{false};  // records that pass and records that do not
 
   std::jthread scribbler([&] {
     RecordWriter writer(ring->records, ring->replies, kDepth);
-    auto* const slots = reinterpret_cast<std::uint64_t*>(ring->records.data() + 64);
+    auto* const slots = reinterpret_cast<std::uint64_t*>(ring->records.data());
     const Record record = encode(sound());
     testing::RandomSource random;
     for (std::uint64_t flip = 0; flip < flips || !both_seen; ++flip) {
@@ -84,7 +87,8 @@ TEST(DescriptorScribblerTest, WhatPassedTheCheckIsWhatIsUsed) {
       const std::size_t word = bits % kWords;
       const std::size_t slot = (bits >> 8) % kDepth;
       const std::uint64_t value = values[((bits >> 16) % 3) == 0 ? 1 : 0][word];
-      std::atomic_ref<std::uint64_t>(slots[slot * kWords + word]).store(value, std::memory_order_relaxed);
+      const std::atomic_ref<std::uint64_t> there(slots[slot * kWords + word]);
+      there.store(word > 0 ? value : (there.load() & kItsPlace) | (value & ~kItsPlace), std::memory_order_relaxed);
     }
     done = true;
   });
