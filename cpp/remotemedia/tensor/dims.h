@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Dims: the extents or the strides of a tensor, one number for each axis. A value: it is made whole and never changed.
+// Dims: the extents or the strides of a tensor, one number for each axis. A value: it is made whole and
+// never changed; a moved from one is empty.
 
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "remotemedia/base/export.h"
 
@@ -34,7 +36,14 @@ class REMOTEMEDIA_API Dims {
   explicit Dims(std::span<const std::int64_t> values);
 
   Dims(const Dims&) noexcept = default;
+  Dims(Dims&& other) noexcept : few_(other.few_), many_(std::move(other.many_)), size_(std::exchange(other.size_, 0)) {}
   Dims& operator=(const Dims&) noexcept = default;
+  Dims& operator=(Dims&& other) noexcept {
+    few_ = other.few_;
+    many_ = std::move(other.many_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
   ~Dims() = default;
 
   std::size_t size() const noexcept { return size_; }

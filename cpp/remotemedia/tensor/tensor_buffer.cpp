@@ -54,42 +54,42 @@ std::string_view to_string(StorageKind kind) noexcept {
   return "unknown";
 }
 
-TensorBuffer::TensorBuffer(MemoryBlock block, std::byte* data, TensorLayout layout, Device device,
+TensorBuffer::TensorBuffer(MemoryBlock&& block, std::byte* data, TensorLayout&& layout, Device device,
                            bool read_only) noexcept
     : block_(std::move(block)), data_(data), layout_(std::move(layout)), device_(device), read_only_(read_only) {}
 
 TensorBuffer::TensorBuffer(TensorBuffer&& other) noexcept
     : block_(std::move(other.block_)),
       data_(std::exchange(other.data_, nullptr)),
-      layout_(std::exchange(other.layout_, TensorLayout{})),
+      layout_{std::exchange(other.layout_.dtype, DataType::uint8), std::move(other.layout_.shape),
+              std::move(other.layout_.strides), std::exchange(other.layout_.packed_bytes, 0)},
       device_(std::exchange(other.device_, Device{})),
       read_only_(std::exchange(other.read_only_, true)),
       exports_(std::move(other.exports_)) {}
 
-TensorBuffer& TensorBuffer::operator=(TensorBuffer other) noexcept {
-  std::swap(block_, other.block_);
-  std::swap(data_, other.data_);
-  std::swap(layout_, other.layout_);
-  std::swap(device_, other.device_);
-  std::swap(read_only_, other.read_only_);
-  std::swap(exports_, other.exports_);
-  return *this;
+TensorBuffer& TensorBuffer::operator=(TensorBuffer&& other) noexcept {
+  if (this == &other) return *this;
+  const TensorBuffer before = std::move(*this);  // it ends when this one is whole again
+  std::destroy_at(this);
+  return *std::construct_at(this, std::move(other));
 }
 
-TensorBuffer TensorBuffer::all_of(MemoryBlock block, const TensorLayout& layout) noexcept {
+TensorBuffer TensorBuffer::all_of(MemoryBlock&& block, TensorLayout&& layout) noexcept {
   std::byte* const data = block.data();
-  return {std::move(block), data, layout, Device{}, false};
+  return {std::move(block), data, std::move(layout), Device{}, false};
 }
 
 TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype) {
-  const TensorLayout layout{dtype, shape, row_major_strides(shape)};
-  return all_of(allocate_heap_block(static_cast<std::size_t>(checked(layout).nbytes)), layout);
+  TensorLayout layout{dtype, shape, row_major_strides(shape)};
+  MemoryBlock block = allocate_heap_block(static_cast<std::size_t>(checked(layout).nbytes));
+  return all_of(std::move(block), std::move(layout));
 }
 
 TensorBuffer TensorBuffer::allocate(const Dims& shape, DataType dtype, SharedMemoryAllocator& allocator,
                                     std::string_view session) {
-  const TensorLayout layout{dtype, shape, row_major_strides(shape)};
-  return all_of(allocator.allocate(static_cast<std::size_t>(checked(layout).nbytes), session), layout);
+  TensorLayout layout{dtype, shape, row_major_strides(shape)};
+  MemoryBlock block = allocator.allocate(static_cast<std::size_t>(checked(layout).nbytes), session);
+  return all_of(std::move(block), std::move(layout));
 }
 
 TensorBuffer TensorBuffer::from_bytes(std::span<const std::byte> bytes, const Dims& shape, DataType dtype) {
@@ -111,7 +111,7 @@ TensorBuffer TensorBuffer::from_bytes(std::span<const std::byte> bytes, const Di
   return tensor;
 }
 
-TensorBuffer TensorBuffer::view_of(MemoryBlock block, std::size_t offset, const TensorLayout& layout, Device device) {
+TensorBuffer TensorBuffer::view_of(MemoryBlock block, std::size_t offset, TensorLayout layout, Device device) {
   if (!block) throw Error(ErrorCode::invalid_tensor, "a view of no memory");
   const LayoutSize size = checked(layout);
   if (!lies_within(size, offset, block.size())) {
@@ -122,13 +122,13 @@ TensorBuffer TensorBuffer::view_of(MemoryBlock block, std::size_t offset, const 
   }
   std::byte* const data = block.data() + offset;
   const bool read_only = block.read_only();
-  return {std::move(block), data, layout, device, read_only};
+  return {std::move(block), data, std::move(layout), device, read_only};
 }
 
 TensorBuffer TensorBuffer::from_foreign(void* data, const Dims& shape, DataType dtype,
                                         std::shared_ptr<const void> owner, bool read_only, std::optional<Dims> strides,
                                         Device device) {
-  const TensorLayout layout = strides ? TensorLayout{dtype, shape, *strides} : row_major(shape, dtype);
+  TensorLayout layout = strides ? TensorLayout{dtype, shape, *strides} : row_major(shape, dtype);
   const LayoutSize size = checked(layout);
   if (data == nullptr && size.elements > 0) {
     throw Error(ErrorCode::invalid_tensor,
@@ -146,7 +146,7 @@ TensorBuffer TensorBuffer::from_foreign(void* data, const Dims& shape, DataType 
       adopt_foreign_block(first + size.begin, static_cast<std::size_t>(size.end - size.begin), read_only, keep.get(),
                           [](void* kept) noexcept { delete static_cast<Owner*>(kept); });
   keep.release();  // NOLINT(bugprone-unused-return-value): the block has it
-  return {std::move(block), first, layout, device, read_only};
+  return {std::move(block), first, std::move(layout), device, read_only};
 }
 
 StorageKind TensorBuffer::storage() const noexcept {
@@ -191,25 +191,26 @@ std::vector<std::byte> TensorBuffer::to_bytes() const {
   return bytes;
 }
 
-TensorBuffer TensorBuffer::as_read_only() const {
+TensorBuffer TensorBuffer::as_read_only() const& { return TensorBuffer(*this).as_read_only(); }
+
+TensorBuffer TensorBuffer::as_read_only() && {
   check_present();
-  TensorBuffer tensor = *this;
-  tensor.read_only_ = true;
-  return tensor;
+  read_only_ = true;
+  return std::move(*this);
 }
 
 TensorBuffer TensorBuffer::copy() const {
   check_host();
-  const TensorLayout dense = row_major(layout_);
-  TensorBuffer made = all_of(allocate_heap_block(nbytes()), dense);
+  TensorLayout dense = row_major(layout_);
+  TensorBuffer made = all_of(allocate_heap_block(nbytes()), std::move(dense));
   copy_elements(made.data_, made.layout_, data_, layout_);
   return made;
 }
 
 TensorBuffer TensorBuffer::copy(SharedMemoryAllocator& allocator, std::string_view session) const {
   check_host();
-  const TensorLayout dense = row_major(layout_);
-  TensorBuffer made = all_of(allocator.allocate(nbytes(), session), dense);
+  TensorLayout dense = row_major(layout_);
+  TensorBuffer made = all_of(allocator.allocate(nbytes(), session), std::move(dense));
   copy_elements(made.data_, made.layout_, data_, layout_);
   return made;
 }

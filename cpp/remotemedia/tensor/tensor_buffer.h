@@ -55,7 +55,8 @@ class REMOTEMEDIA_API TensorBuffer {
   TensorBuffer() noexcept = default;
   TensorBuffer(const TensorBuffer&) noexcept = default;
   TensorBuffer(TensorBuffer&& other) noexcept;
-  TensorBuffer& operator=(TensorBuffer other) noexcept;
+  TensorBuffer& operator=(const TensorBuffer& other) noexcept { return *this = TensorBuffer(other); }
+  TensorBuffer& operator=(TensorBuffer&& other) noexcept;
   ~TensorBuffer() = default;
 
   /// New memory of this process, or of `allocator` (charged to `session`), row-major, not initialised.
@@ -70,7 +71,7 @@ class REMOTEMEDIA_API TensorBuffer {
   static TensorBuffer from_bytes(std::span<const std::byte> bytes, const Dims& shape, DataType dtype);
 
   /// A view of `block`, element 0 at `offset` bytes in it. Every element that `layout` reaches must lie within.
-  static TensorBuffer view_of(MemoryBlock block, std::size_t offset, const TensorLayout& layout, Device device = {});
+  static TensorBuffer view_of(MemoryBlock block, std::size_t offset, TensorLayout layout, Device device = {});
 
   /// A view of somebody else's memory, kept by `owner`. `data` is element 0, and may be nullptr where there is none;
   /// strides in elements, row-major when left out.
@@ -155,7 +156,8 @@ class REMOTEMEDIA_API TensorBuffer {
   TensorBuffer expand_dims(std::size_t axis) const;
 
   /// The same elements, not to be written through this one.
-  TensorBuffer as_read_only() const;
+  TensorBuffer as_read_only() const&;
+  TensorBuffer as_read_only() &&;
 
   /// A row-major copy in new memory, as allocate().
   TensorBuffer copy() const;
@@ -171,8 +173,8 @@ class REMOTEMEDIA_API TensorBuffer {
   const MemoryBlock& block() const noexcept { return block_; }
 
  private:
-  TensorBuffer(MemoryBlock block, std::byte* data, TensorLayout layout, Device device, bool read_only) noexcept;
-  static TensorBuffer all_of(MemoryBlock block, const TensorLayout& layout) noexcept;
+  TensorBuffer(MemoryBlock&& block, std::byte* data, TensorLayout&& layout, Device device, bool read_only) noexcept;
+  static TensorBuffer all_of(MemoryBlock&& block, TensorLayout&& layout) noexcept;
   void check_present() const;
   void check_host() const;
   void check_span(bool dtype_matches, bool const_elements) const;

@@ -9,6 +9,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/memory/segment_header.h"
 #include "remotemedia/tensor/device.h"
+#include "remotemedia/tensor/tensor_buffer.h"
 
 namespace remotemedia {
 namespace {
@@ -68,6 +69,22 @@ DescriptorFault fault_of_axes(const TensorDescriptor& record, const DescriptorLi
   if (static_cast<std::uint64_t>(size.nbytes) > limits.max_dense_bytes) return DescriptorFault::too_many_elements;
   if (!lies_within(size, record.data_offset, record.nbytes)) return DescriptorFault::elements_beyond_slot;
   return DescriptorFault::none;
+}
+
+TensorDescriptor descriptor_of_sound(const TensorLayout& layout) {
+  if (!fits_descriptor(layout)) {
+    throw Error(ErrorCode::invalid_tensor, "a " + std::string(to_string(layout.dtype)) + " tensor of " +
+                                               std::to_string(layout.shape.size()) +
+                                               " axes in a descriptor, which has room for " +
+                                               std::to_string(kDescriptorRank) + " and elements of one size");
+  }
+  TensorDescriptor descriptor;
+  descriptor.ndim = static_cast<std::uint8_t>(layout.shape.size());
+  descriptor.dtype_code = info_of(layout.dtype).dlpack_code;
+  descriptor.dtype_bits = info_of(layout.dtype).dlpack_bits;
+  std::ranges::copy(layout.shape, descriptor.shape.begin());
+  std::ranges::copy(layout.strides, descriptor.strides.begin());
+  return descriptor;
 }
 
 }  // namespace
@@ -137,20 +154,10 @@ DescriptorCheck validate(const TensorDescriptor& descriptor, const DescriptorLim
 
 TensorDescriptor descriptor_of(const TensorLayout& layout) {
   checked(layout);
-  if (!fits_descriptor(layout)) {
-    throw Error(ErrorCode::invalid_tensor, "a " + std::string(to_string(layout.dtype)) + " tensor of " +
-                                               std::to_string(layout.shape.size()) +
-                                               " axes in a descriptor, which has room for " +
-                                               std::to_string(kDescriptorRank) + " and elements of one size");
-  }
-  TensorDescriptor descriptor;
-  descriptor.ndim = static_cast<std::uint8_t>(layout.shape.size());
-  descriptor.dtype_code = info_of(layout.dtype).dlpack_code;
-  descriptor.dtype_bits = info_of(layout.dtype).dlpack_bits;
-  std::ranges::copy(layout.shape, descriptor.shape.begin());
-  std::ranges::copy(layout.strides, descriptor.strides.begin());
-  return descriptor;
+  return descriptor_of_sound(layout);
 }
+
+TensorDescriptor descriptor_of(const TensorBuffer& tensor) { return descriptor_of_sound(tensor.layout()); }
 
 TensorLayout layout_of(const TensorDescriptor& descriptor, DataType dtype) {
   return {dtype, Dims(std::span(descriptor.shape).first(descriptor.ndim)),

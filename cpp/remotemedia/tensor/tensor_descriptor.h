@@ -40,6 +40,8 @@
 
 namespace remotemedia {
 
+class TensorBuffer;
+
 inline constexpr std::uint16_t kDescriptorVersion = 1;
 
 /// Axes that a descriptor has room for. Tensors of more travel as rows of bytes.
@@ -174,6 +176,7 @@ inline bool fits_descriptor(const TensorLayout& layout) noexcept {
 ///
 /// Errors:  invalid_tensor unless fits_descriptor(), and as checked().
 REMOTEMEDIA_API TensorDescriptor descriptor_of(const TensorLayout& layout);
+REMOTEMEDIA_API TensorDescriptor descriptor_of(const TensorBuffer& tensor);
 
 /// The layout in a descriptor that validate() has accepted.
 REMOTEMEDIA_API TensorLayout layout_of(const TensorDescriptor& descriptor, DataType dtype);

@@ -18,25 +18,13 @@ struct TensorExports::Ledger {
   std::vector<Export> snapshots REMOTEMEDIA_GUARDED_BY(mutex);
 };
 
-TensorExports::TensorExports(const TensorExports& other) noexcept
-    : ledger_(other.ledger_.load(std::memory_order_acquire)) {
+void TensorExports::hold() noexcept {
+  ledger_.load(std::memory_order_relaxed)->holds.fetch_add(1, std::memory_order_relaxed);
+}
+
+void TensorExports::let_go() noexcept {
   Ledger* const ledger = ledger_.load(std::memory_order_relaxed);
-  if (ledger != nullptr) ledger->holds.fetch_add(1, std::memory_order_relaxed);
-}
-
-TensorExports::TensorExports(TensorExports&& other) noexcept
-    : ledger_(other.ledger_.exchange(nullptr, std::memory_order_acq_rel)) {}
-
-TensorExports& TensorExports::operator=(TensorExports other) noexcept {
-  Ledger* const ours = ledger_.load(std::memory_order_relaxed);
-  ledger_.store(other.ledger_.load(std::memory_order_relaxed), std::memory_order_release);
-  other.ledger_.store(ours, std::memory_order_relaxed);
-  return *this;
-}
-
-TensorExports::~TensorExports() {
-  Ledger* const ledger = ledger_.load(std::memory_order_acquire);
-  if (ledger != nullptr && ledger->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) delete ledger;
+  if (ledger->holds.fetch_sub(1, std::memory_order_acq_rel) == 1) delete ledger;
 }
 
 TensorExports::Ledger& TensorExports::ledger() const {

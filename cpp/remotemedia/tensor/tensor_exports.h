@@ -17,10 +17,21 @@ namespace remotemedia {
 class REMOTEMEDIA_API TensorExports {
  public:
   TensorExports() noexcept = default;
-  TensorExports(const TensorExports& other) noexcept;
-  TensorExports(TensorExports&& other) noexcept;
-  TensorExports& operator=(TensorExports other) noexcept;
-  ~TensorExports();
+  TensorExports(const TensorExports& other) noexcept : ledger_(other.ledger_.load(std::memory_order_acquire)) {
+    if (ledger_.load(std::memory_order_relaxed) != nullptr) hold();
+  }
+  TensorExports(TensorExports&& other) noexcept : ledger_(other.ledger_.load(std::memory_order_acquire)) {
+    other.ledger_.store(nullptr, std::memory_order_relaxed);
+  }
+  TensorExports& operator=(TensorExports other) noexcept {
+    Ledger* const ours = ledger_.load(std::memory_order_relaxed);
+    ledger_.store(other.ledger_.load(std::memory_order_relaxed), std::memory_order_release);
+    other.ledger_.store(ours, std::memory_order_relaxed);
+    return *this;
+  }
+  ~TensorExports() {
+    if (ledger_.load(std::memory_order_acquire) != nullptr) let_go();
+  }
 
   /// The id of the elements themselves; empty while there is none, or when it has ended.
   std::string in_place() const;
@@ -36,6 +47,8 @@ class REMOTEMEDIA_API TensorExports {
 
  private:
   struct Ledger;
+  void hold() noexcept;
+  void let_go() noexcept;
   Ledger& ledger() const;
   Export kept() const;
 

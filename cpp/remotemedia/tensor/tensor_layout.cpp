@@ -51,11 +51,14 @@ LayoutSize measure(std::span<const std::int64_t> shape, std::span<const std::int
   const auto item = static_cast<std::int64_t>(itemsize);
   LayoutSize size;
   std::int64_t dense = item;  // bytes, extents of 0 counted as 1: the order of axes makes no difference
+  std::int64_t elements = 1;
   bool empty = false;
   for (const std::int64_t extent : shape) {
     if (extent < 0) return fault(LayoutFault::negative_extent);
     empty |= extent == 0;
-    if (extent != 0 && __builtin_mul_overflow(dense, extent, &dense)) return fault(LayoutFault::too_many_elements);
+    if (extent == 0) continue;
+    if (__builtin_mul_overflow(dense, extent, &dense)) return fault(LayoutFault::too_many_elements);
+    elements *= extent;
   }
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     std::int64_t step = 0;
@@ -76,7 +79,7 @@ LayoutSize measure(std::span<const std::int64_t> shape, std::span<const std::int
   if (empty) return {};
   size.end = last;
   size.nbytes = dense;
-  size.elements = dense / item;
+  size.elements = elements;
   return size;
 }
 

@@ -9,7 +9,7 @@
 namespace remotemedia {
 
 TensorBuffer TensorBuffer::view(const LayoutView& view) const {
-  return {block_, data_ + view.offset, view.layout, device_, read_only_};
+  return {MemoryBlock(block_), data_ + view.offset, TensorLayout(view.layout), device_, read_only_};
 }
 
 TensorBuffer TensorBuffer::slice(std::size_t axis, Range range) const {

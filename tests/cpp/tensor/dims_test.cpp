@@ -35,10 +35,17 @@ TEST(DimsTest, HoldsWhatItWasMadeOf) {
   }
 }
 
-TEST(DimsTest, AMovedFromOneStaysWhatItWas) {
-  Dims dims(std::span<const std::int64_t>(counted(12)));
-  const Dims moved = std::move(dims);
-  EXPECT_EQ(moved, dims);  // NOLINT(bugprone-use-after-move): that is the claim
+TEST(DimsTest, AMovedFromOneIsEmpty) {
+  for (const std::size_t count : {2U, 12U}) {
+    const Dims all(std::span<const std::int64_t>(counted(count)));
+    Dims dims = all;
+    Dims moved = std::move(dims);
+    EXPECT_EQ(moved, all);
+    EXPECT_EQ(dims, Dims());  // NOLINT(bugprone-use-after-move): that is the claim
+    dims = std::move(moved);
+    EXPECT_EQ(dims, all);
+    EXPECT_EQ(moved, Dims());  // NOLINT(bugprone-use-after-move): likewise
+  }
 }
 
 TEST(DimsTest, MoreThan64AxesAreRefusedEachTime) {
