@@ -64,31 +64,30 @@ bool ClientSession::ask_for_segment(std::size_t bytes, TimePoint deadline) {
 }
 
 OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline, Waiting waiting) {
-  if (inputs_ == nullptr) return {std::move(key), tensor, std::nullopt};
+  if (inputs_ == nullptr) return {std::move(key), &tensor};
   const bool fits = fits_inline(tensor);
-  if (tensor.nbytes() == 0) return {std::move(key), tensor, std::nullopt, fits};
-  if (const std::optional<SegmentPlace> place = inputs_->find(tensor.block())) return {std::move(key), tensor, place};
-  if (fits) return {std::move(key), tensor, std::nullopt, true};
+  if (tensor.nbytes() == 0) return {std::move(key), &tensor, std::nullopt, fits};
+  if (const std::optional<SegmentPlace> place = inputs_->find(tensor.block())) return {std::move(key), &tensor, place};
+  if (fits) return {std::move(key), &tensor, std::nullopt, true};
   const MemoryBlock block =
       waiting == Waiting::allowed ? input_block(tensor.nbytes(), deadline) : inputs_->allocate(tensor.nbytes());
-  if (!block) return {std::move(key), tensor, std::nullopt};
+  if (!block) return {std::move(key), &tensor};
   TensorBuffer copy = TensorBuffer::view_of(block, 0, row_major(tensor.layout()));
   copy.assign(tensor);
-  return {std::move(key), std::move(copy), inputs_->find(block)};
+  return {std::move(key), &tensor, inputs_->find(block), false, std::move(copy)};
 }
 
 std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting waiting) {
   check_usable();
-  std::vector<OutgoingTensor> tensors;
-  tensors.reserve(inputs.size());
+  OutgoingTensors tensors;
   const bool numbered =
       for_each_keyed(inputs, worker_.signature.inputs, [&](TensorKey key, const TensorBuffer& tensor) {
-        tensors.push_back(place(std::move(key), tensor, call.deadline, waiting));
+        tensors.add(place(std::move(key), tensor, call.deadline, waiting));
       });
   const auto has_no_memory = [](const OutgoingTensor& tensor) { return !tensor.place && !tensor.fits_record; };
-  if (waiting == Waiting::refused && inputs_ != nullptr && std::ranges::any_of(tensors, has_no_memory)) return 0;
+  if (waiting == Waiting::refused && inputs_ != nullptr && std::ranges::any_of(tensors.all(), has_no_memory)) return 0;
   const bool by_records = numbered && !call.stream && !call.session_id && call.parameters.empty() &&
-                          call.priority == 0 && call.trace == nullptr && fits_records(tensors);
+                          call.priority == 0 && call.trace == nullptr && fits_records(tensors.all());
   const std::optional<Duration> left = time_left(call.deadline);
   const std::uint64_t number = ++last_number_;
   Records records;
@@ -97,7 +96,7 @@ std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, Receiv
     const auto left_ns = left ? std::max<std::int64_t>(left->count(), 1) : 0;
     records =
         Records({.kind = DescriptorKind::submit, .request = number, .deadline_ns = static_cast<std::uint64_t>(left_ns)},
-                tensors);
+                tensors.all());
   } else {
     CallMessage message;
     message.request = number;
@@ -110,11 +109,10 @@ std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, Receiv
       message.traceparent = call.trace->traceparent;
       message.tracestate = call.trace->tracestate;
     }
-    append_message(items, std::move(message), DescriptorKind::submit, tensors, limits_.inline_bytes);
+    append_message(items, std::move(message), DescriptorKind::submit, tensors.all(), limits_.inline_bytes);
   }
   Pending pending;
-  std::erase_if(tensors, [](const OutgoingTensor& tensor) { return !has_record(tensor); });
-  pending.lent = std::move(tensors);
+  pending.lent = lent_blocks(tensors.all());
   pending.on_answer = std::move(call.on_answer);
   pending.receiver = receiver;
   pending.deadline = call.deadline;

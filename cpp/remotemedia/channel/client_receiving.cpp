@@ -290,7 +290,7 @@ void ClientSession::take_output(const TensorDescriptor& descriptor) {
     waiting.push_back(std::move(tensor));
     return;
   }
-  if (!assembled_.add(descriptor, std::move(tensor))) return;
+  if (!assembled_.add(descriptor, std::move(tensor), worker_.signature.outputs)) return;
   Answer answer;
   answer.outputs = assembled_.take(worker_.signature.outputs);
   give(assembled_.request(), std::move(answer),
@@ -298,16 +298,16 @@ void ClientSession::take_output(const TensorDescriptor& descriptor) {
 }
 
 void ClientSession::take_release(const TensorDescriptor& release) {
-  const auto is_it = [&](const OutgoingTensor& tensor) {
-    return tensor.place->segment == release.segment && tensor.place->generation == release.generation &&
-           tensor.place->slot_offset == release.slot_offset;
+  const auto is_it = [&](const LentBlock& lent) {
+    return lent.place.segment == release.segment && lent.place.generation == release.generation &&
+           lent.place.slot_offset == release.slot_offset;
   };
-  OutgoingTensor given_back;  // let go without the mutex
+  LentBlock given_back;  // let go without the mutex
   MutexLock lock(mutex_);
   const auto pending = pending_.find(release.request_id);
   const auto ended = pending == pending_.end() ? lent_.find(release.request_id) : lent_.end();
   if (pending == pending_.end() && ended == lent_.end()) refuse("it gave back a tensor of a call that lent it none");
-  std::vector<OutgoingTensor>& lent = ended != lent_.end() ? ended->second : pending->second.lent;
+  std::vector<LentBlock>& lent = ended != lent_.end() ? ended->second : pending->second.lent;
   const auto found = std::ranges::find_if(lent, is_it);
   if (found == lent.end()) refuse("it gave back a tensor that it was not lent");
   given_back = std::move(*found);
@@ -393,7 +393,7 @@ void ClientSession::finish_chunked() {
 }
 
 void ClientSession::give(std::uint64_t request, Answer&& answer, Inputs inputs) {
-  std::function<void(Answer &&)> on_answer;
+  AnswerFunction on_answer;
   if (answer.last) {
     if (std::optional<Pending> pending = remove(request, inputs)) on_answer = std::move(pending->on_answer);
   } else {

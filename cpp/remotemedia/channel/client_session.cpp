@@ -169,12 +169,12 @@ std::exception_ptr ClientSession::gone() const {
   return std::make_exception_ptr(Error(ErrorCode::worker_unavailable, "the worker at " + endpoint_ + " has gone"));
 }
 
-void ClientSession::add(std::uint64_t number, Pending pending) {
+void ClientSession::add(std::uint64_t number, Pending&& pending) {
   MutexLock lock(mutex_);
   if (over_) std::rethrow_exception(gone());
   const bool for_own_thread = pending.receiver == ReceivedBy::connection;
   const TimePoint deadline = pending.deadline;
-  pending_.emplace(number, std::move(pending));
+  pending_.try_emplace(number, std::move(pending));
   if (!for_own_thread) return;
   if (deadline != TimePoint::max()) {
     if (deadline < next_deadline()) wake_->ring();
@@ -187,7 +187,7 @@ void ClientSession::add(std::uint64_t number, Pending pending) {
 
 /// What the worker may still read is kept until it gives that back.
 std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number, Inputs inputs) {
-  std::vector<OutgoingTensor> given_back;  // let go without the mutex
+  std::vector<LentBlock> given_back;  // let go without the mutex
   MutexLock lock(mutex_);
   const auto found = pending_.find(number);
   if (found == pending_.end()) {
@@ -199,7 +199,8 @@ std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number
     }
     return std::nullopt;
   }
-  Pending pending = pending_.take(found);
+  Pending pending = std::move(found->second);
+  pending_.erase(found);
   if (inputs == Inputs::may_be_read && !pending.lent.empty()) lent_.emplace(number, std::move(pending.lent));
   if (pending.receiver == ReceivedBy::connection) {
     --for_own_thread_;
@@ -209,13 +210,13 @@ std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number
 }
 
 void ClientSession::end(const std::exception_ptr& why) noexcept {
-  std::unordered_map<std::uint64_t, Pending> pending;
-  std::unordered_map<std::uint64_t, std::vector<OutgoingTensor>> lent;
+  RecyclingHashMap<std::uint64_t, Pending> pending;
+  std::unordered_map<std::uint64_t, std::vector<LentBlock>> lent;
   {
     MutexLock lock(mutex_);
     if (over_) return;
     over_ = true;
-    pending = pending_.take_all();
+    pending.swap(pending_);
     lent.swap(lent_);
     for_own_thread_ = 0;
     deadlines_.clear();

@@ -25,7 +25,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/mutex.h"
-#include "remotemedia/base/recycling_map.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/channel/channel_messages.h"
 #include "remotemedia/channel/incoming_tensors.h"
 #include "remotemedia/channel/input_arena.h"
@@ -81,11 +81,11 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
  private:
   /// What waits for something of the worker: a call, or a question.
   struct Pending {
-    std::function<void(Answer&&)> on_answer;
+    AnswerFunction on_answer;
     std::function<void(const WorkerMessage&)> on_message;  ///< Of a question.
     ReceivedBy receiver = ReceivedBy::caller;
     TimePoint deadline = TimePoint::max();  ///< At which the own thread answers it, if nobody else did.
-    std::vector<OutgoingTensor> lent;       ///< What the worker may be reading.
+    std::vector<LentBlock> lent;            ///< What the worker may be reading.
   };
   struct ChunkedAnswer {
     std::uint64_t request = 0;
@@ -98,7 +98,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void take_welcome(platform::Message& message);
   void add_segments(std::span<const SegmentGrant> segments, std::vector<platform::OwnedHandle>& handles);
   void check_usable();
-  void add(std::uint64_t number, Pending pending);
+  void add(std::uint64_t number, Pending&& pending);
   enum class Inputs { may_be_read, let_go };  ///< By the worker.
   std::optional<Pending> remove(std::uint64_t number, Inputs inputs = Inputs::may_be_read);
   void end(const std::exception_ptr& why) noexcept;
@@ -148,11 +148,11 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
 
   mutable Mutex mutex_;
   CondVar changed_;
-  RecyclingMap<std::unordered_map<std::uint64_t, Pending>> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  std::unordered_map<std::uint64_t, std::vector<OutgoingTensor>> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);  // likewise, of
-                                                                                                        // calls ended
-  std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                                       // of `pending_`
-  std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);              // of the same
+  RecyclingHashMap<std::uint64_t, Pending> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  std::unordered_map<std::uint64_t, std::vector<LentBlock>> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);  // likewise, of
+                                                                                                   // calls ended
+  std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                                  // of `pending_`
+  std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);         // of the same
   std::size_t waiters_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;  // that want to receive
   std::atomic<std::uint64_t> given_{0};                     // counted with the mutex
   bool receiving_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;

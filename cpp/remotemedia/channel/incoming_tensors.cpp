@@ -91,28 +91,22 @@ TensorMap IncomingTensors::take(std::span<const TensorSpec> specs) {
   return map;
 }
 
-bool RecordTensors::add(const TensorDescriptor& descriptor, TensorBuffer tensor) {
-  if (descriptor.tensor_ordinal == 0 && tensors_.empty()) {
+bool RecordTensors::add(const TensorDescriptor& descriptor, TensorBuffer&& tensor, std::span<const TensorSpec> specs) {
+  if (descriptor.tensor_ordinal == 0 && added_ == 0) {
     request_ = descriptor.request_id;
     deadline_ns_ = descriptor.deadline_ns;
     count_ = descriptor.tensor_count;
   }
-  if (descriptor.request_id != request_ || descriptor.tensor_count != count_ ||
-      descriptor.tensor_ordinal != tensors_.size()) {
+  if (descriptor.request_id != request_ || descriptor.tensor_count != count_ || descriptor.tensor_ordinal != added_) {
     refuse("the tensors of its records do not follow each other");
   }
-  tensors_.push_back(std::move(tensor));
-  return tensors_.size() == count_;
+  if (count_ == specs.size()) tensors_.try_emplace(specs[added_].name, std::move(tensor));
+  return ++added_ == count_;
 }
 
 TensorMap RecordTensors::take(std::span<const TensorSpec> specs) {
-  TensorMap map;
-  const std::size_t count = tensors_.size();
-  if (count == specs.size()) {
-    for (std::size_t i = 0; i < count; ++i) map.insert_or_assign(specs[i].name, std::move(tensors_[i]));
-  }
-  tensors_.clear();
-  if (count == specs.size()) return map;
+  const std::size_t count = std::exchange(added_, 0);
+  if (count == specs.size()) return std::exchange(tensors_, {});
   throw Error(ErrorCode::invalid_tensor,
               std::to_string(count) + " tensors where the signature has " + std::to_string(specs.size()));
 }

@@ -58,7 +58,8 @@ class IncomingTensors {
   std::size_t offset_ = 0;  // bytes of it that are there
 };
 
-/// The tensors of a call or an answer that comes as records alone, until the last of them is there.
+/// The tensors of a call or an answer that comes as records alone, until the last of them is there. `specs` are the
+/// same each time.
 ///
 /// Threads:  one.
 class RecordTensors {
@@ -66,7 +67,7 @@ class RecordTensors {
   /// Whether that was the last.
   ///
   /// Errors:  protocol_error for one that is not the next of the same request.
-  bool add(const TensorDescriptor& descriptor, TensorBuffer tensor);
+  bool add(const TensorDescriptor& descriptor, TensorBuffer&& tensor, std::span<const TensorSpec> specs);
 
   /// Of the first record.
   std::uint64_t request() const noexcept { return request_; }
@@ -77,13 +78,17 @@ class RecordTensors {
   /// Errors:  invalid_tensor unless there are as many; they are gone then too.
   TensorMap take(std::span<const TensorSpec> specs);
 
-  void drop() noexcept { tensors_.clear(); }
+  void drop() noexcept {
+    tensors_.clear();
+    added_ = 0;
+  }
 
  private:
   std::uint64_t request_ = 0;
   std::uint64_t deadline_ns_ = 0;
   std::uint32_t count_ = 0;
-  std::vector<TensorBuffer> tensors_;
+  std::uint32_t added_ = 0;
+  TensorMap tensors_;  // none where their number is wrong
 };
 
 }  // namespace remotemedia::detail

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/channel/message_limits.h"
@@ -40,7 +41,7 @@ bool fits_inline(const TensorBuffer& tensor) noexcept {
 }
 
 TensorDescriptor describe_inline(const TensorBuffer& tensor) {
-  TensorDescriptor descriptor = descriptor_of(tensor.layout());
+  TensorDescriptor descriptor = descriptor_of(tensor);
   descriptor.nbytes = tensor.nbytes();
   Bytes bytes{};
   std::memcpy(bytes.data(), tensor.data(), tensor.nbytes());
@@ -64,10 +65,9 @@ TensorBuffer read_inline(TensorDescriptor descriptor, std::uint32_t known_flags)
   limits.known_flags = known_flags;
   const DescriptorCheck check = validate(descriptor, limits);
   if (!check) refuse(to_string(check.fault));
-  const TensorBuffer tensor =
-      TensorBuffer::allocate(Dims(std::span(descriptor.shape).first(descriptor.ndim)), check.dtype);
+  TensorBuffer tensor = TensorBuffer::allocate(Dims(std::span(descriptor.shape).first(descriptor.ndim)), check.dtype);
   std::memcpy(tensor.mutable_data(), bytes.data(), tensor.nbytes());
-  return tensor.as_read_only();
+  return std::move(tensor).as_read_only();
 }
 
 }  // namespace remotemedia::detail

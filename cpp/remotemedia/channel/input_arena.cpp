@@ -6,12 +6,13 @@
 #include <functional>
 #include <utility>
 
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/memory/fork_generation.h"
 #include "remotemedia/memory/segment_header.h"
 
 namespace remotemedia::detail {
 
-class InputArena::Block final : public BlockOwner {
+class InputArena::Block final : public BlockOwner, public Recycled {
  public:
   Block(std::shared_ptr<InputArena> arena, Range* range, std::size_t bytes) noexcept
       : BlockOwner(static_cast<Space*>(range->space)->mapping.data() + range->offset, bytes, BlockKind::shared_memory,

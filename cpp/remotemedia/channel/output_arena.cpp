@@ -52,29 +52,28 @@ TensorBuffer OutputArena::allocate(const Dims& shape, DataType dtype) {
   if (!shared_ || bytes <= kInlineBytes || bytes > process_->outputs.left()) {
     return TensorBuffer::allocate(shape, dtype);
   }
-  TensorBuffer tensor;
   try {
-    tensor = TensorBuffer::allocate(shape, dtype, allocator_, session_);
+    TensorBuffer tensor = TensorBuffer::allocate(shape, dtype, allocator_, session_);
+    const SharedLocation* const location = location_of(tensor);
+    if (location != nullptr && allocator_session_ != location->session) allocator_session_ = location->session;
+    if (shared_) return tensor;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::quota_exceeded) throw;
     return TensorBuffer::allocate(shape, dtype);
   }
-  if (const SharedLocation* const location = location_of(tensor)) allocator_session_ = location->session;
-  if (shared_) return tensor;
-  tensor = {};
   allocator_.close_session(session_);
   return TensorBuffer::allocate(shape, dtype);
 }
 
 OutgoingTensor OutputArena::place(TensorKey key, const TensorBuffer& tensor) {
-  if (!shared_) return {std::move(key), tensor, std::nullopt};
-  if (fits_inline(tensor)) return {std::move(key), tensor, std::nullopt, true};
-  if (const std::optional<SegmentPlace> place = find(tensor)) return {std::move(key), tensor, place};
+  if (!shared_) return {std::move(key), &tensor};
+  if (fits_inline(tensor)) return {std::move(key), &tensor, std::nullopt, true};
+  if (const std::optional<SegmentPlace> place = find(tensor)) return {std::move(key), &tensor, place};
   const TensorBuffer row = allocate({static_cast<std::int64_t>(tensor.nbytes())}, DataType::uint8);
   TensorBuffer copy = viewed_as(row, row_major(tensor.layout()));
   copy.assign(tensor);
   const std::optional<SegmentPlace> place = find(copy);
-  return {std::move(key), std::move(copy), place};
+  return {std::move(key), &tensor, place, false, std::move(copy)};
 }
 
 std::optional<SegmentPlace> OutputArena::find(const TensorBuffer& tensor) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/channel/inline_tensor.h"
 #include "remotemedia/channel/message_limits.h"
 #include "remotemedia/memory/segment_header.h"
@@ -18,15 +19,21 @@ namespace {
   throw Error(ErrorCode::protocol_error, "the other side of the session is refused: " + why);
 }
 
+}  // namespace
+
+/// What every slot of a segment needs that is read here.
+struct PeerSegments::LeasedFrom {
+  std::shared_ptr<const void> keep;
+  std::shared_ptr<Outbox> outbox;
+};
+
 /// A slot of the peer's that is read here.
-class LeasedBlock final : public BlockOwner {
+class PeerSegments::LeasedBlock final : public BlockOwner, public Recycled {
  public:
-  LeasedBlock(const std::byte* data, std::shared_ptr<const void> keep, std::shared_ptr<Outbox> outbox,
-              const TensorDescriptor& lent)
+  LeasedBlock(const std::byte* data, std::shared_ptr<const LeasedFrom> from, const TensorDescriptor& lent)
       : BlockOwner(const_cast<std::byte*>(data), static_cast<std::size_t>(lent.nbytes),  // NOLINT: and read-only
                    BlockKind::shared_memory, true),
-        keep_(std::move(keep)),
-        outbox_(std::move(outbox)),
+        from_(std::move(from)),
         request_(lent.request_id),
         slot_offset_(lent.slot_offset),
         segment_(lent.segment),
@@ -42,7 +49,7 @@ class LeasedBlock final : public BlockOwner {
 
  private:
   void give_back() noexcept override {
-    if (said_) outbox_->send_release(release());
+    if (said_) from_->outbox->send_release(release());
     delete this;
   }
 
@@ -56,16 +63,13 @@ class LeasedBlock final : public BlockOwner {
     return encode(release);
   }
 
-  const std::shared_ptr<const void> keep_;
-  const std::shared_ptr<Outbox> outbox_;
+  const std::shared_ptr<const LeasedFrom> from_;
   const std::uint64_t request_;
   const std::uint64_t slot_offset_;
   const std::uint32_t segment_;
   const std::uint32_t generation_;
   bool said_ = true;
 };
-
-}  // namespace
 
 platform::Mapping map_granted(const SegmentGrant& grant, platform::OwnedHandle handle, platform::Access access) {
   const platform::SharedMemory memory =
@@ -89,7 +93,7 @@ void PeerSegments::add(const SegmentGrant& grant, const std::byte* base, std::sh
     described_.resize(number + 1);
   }
   if (has(grant.number)) refuse("segment " + std::to_string(number) + " is there already");
-  mapped_[number] = {base, std::move(keep)};
+  mapped_[number] = {base, std::make_shared<LeasedFrom>(LeasedFrom{std::move(keep), outbox_})};
   described_[number] = {grant.bytes, grant.generation};
 }
 
@@ -103,8 +107,8 @@ TensorBuffer PeerSegments::view(const TensorDescriptor& descriptor) const {
   if (!check) refuse("of a tensor " + std::string(to_string(check.fault)));
   if (!has(descriptor.segment)) refuse("there is no segment " + std::to_string(descriptor.segment));
   const Mapped& segment = mapped_[descriptor.segment];
-  const MemoryBlock block(*new LeasedBlock(segment.base + descriptor.slot_offset, segment.keep, outbox_, descriptor));
-  return TensorBuffer::view_of(block, static_cast<std::size_t>(descriptor.data_offset),
+  MemoryBlock block(*new LeasedBlock(segment.base + descriptor.slot_offset, segment.lent, descriptor));
+  return TensorBuffer::view_of(std::move(block), static_cast<std::size_t>(descriptor.data_offset),
                                layout_of(descriptor, check.dtype));
 }
 

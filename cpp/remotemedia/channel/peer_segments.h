@@ -50,9 +50,11 @@ class PeerSegments {
   bool has(std::uint32_t number) const noexcept { return number < mapped_.size() && mapped_[number].base != nullptr; }
 
  private:
+  struct LeasedFrom;
+  class LeasedBlock;
   struct Mapped {
     const std::byte* base = nullptr;
-    std::shared_ptr<const void> keep;
+    std::shared_ptr<const LeasedFrom> lent;
   };
 
   const std::shared_ptr<Outbox> outbox_;

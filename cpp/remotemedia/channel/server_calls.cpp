@@ -43,17 +43,18 @@ void ServerSession::take_input(const TensorDescriptor& descriptor) {
     of_messages_[descriptor.request_id].push_back(std::move(tensor));
     return;
   }
-  if (!assembled_.add(descriptor, std::move(tensor))) return;
+  const std::span<const TensorSpec> specs = host_.worker().core.signature().inputs;
+  if (!assembled_.add(descriptor, std::move(tensor), specs)) return;
   Call call;
   const std::uint64_t left = std::min<std::uint64_t>(assembled_.deadline_ns(), kMaxCounted);
   if (left != 0) call.deadline = later(monotonic_clock().now(), Duration{static_cast<std::int64_t>(left)});
   try {
-    call.inputs = assembled_.take(host_.worker().core.signature().inputs);
+    call.inputs = assembled_.take(specs);
   } catch (const Error& error) {
     fail(assembled_.request(), error.code(), error.what());
     return;
   }
-  submit(assembled_.request(), std::move(call));
+  submit(assembled_.request(), std::move(call), Inputs::do_not_count);
 }
 
 void ServerSession::take(const CallMessage& call) {
@@ -122,32 +123,35 @@ void ServerSession::complete(ChunkedCall& taken) {
   call.stream = taken.call.stream;
   call.trace = trace_context(taken.call.traceparent, taken.call.tracestate);
   if (taken.call.time_left) call.deadline = later(monotonic_clock().now(), *taken.call.time_left);
-  submit(taken.call.request, std::move(call));
+  submit(taken.call.request, std::move(call), Inputs::count);
 }
 
-void ServerSession::submit(std::uint64_t request, Call&& call) {
-  {
-    MutexLock lock(mutex_);
-    if (request == 0 || !calls_.emplace(request, nullptr)) {
-      throw Error(ErrorCode::protocol_error, "a client used the number of a call that is not answered yet");
-    }
+void ServerSession::submit(std::uint64_t request, Call&& call, Inputs inputs) {
+  if (call.stream) {
+    call.on_answer = [self = shared_from_this(), request, number = std::uint64_t{0}](Answer&& answer) mutable {
+      self->answer(request, true, number++, Inputs::count, std::move(answer));
+    };
+  } else {
+    call.on_answer = {shared_from_this(), request,
+                      inputs == Inputs::count ? &answer_to<Inputs::count> : &answer_to<Inputs::do_not_count>};
   }
-  call.on_answer = [self = shared_from_this(), request, stream = call.stream, number = std::uint64_t{0}](
-                       Answer&& answer) mutable { self->answer(request, stream, number++, std::move(answer)); };
-  RequestPtr submitted;
+  bool is_new = false;
   try {
     check_copies(call.inputs, process_->copied_inputs.most());
-    submitted = host_.worker().core.submit(caller_, std::move(call));
-  } catch (const std::exception&) {
-    {
-      MutexLock lock(mutex_);
-      calls_.take(calls_.find(request));
+    MutexLock lock(mutex_);  // an answer waits until its call is known
+    const auto [known, emplaced] = calls_.try_emplace(request);
+    is_new = request != 0 && emplaced;
+    try {
+      if (is_new) known->second = host_.worker().core.submit(caller_, std::move(call));
+    } catch (...) {
+      calls_.erase(known);
+      throw;
     }
+  } catch (const std::exception&) {
     fail(request, std::current_exception());
     return;
   }
-  MutexLock lock(mutex_);
-  if (const auto found = calls_.find(request); found != calls_.end()) found->second = std::move(submitted);
+  if (!is_new) throw Error(ErrorCode::protocol_error, "a client used the number of a call that is not answered yet");
 }
 
 RequestPtr ServerSession::find(std::uint64_t request) {
@@ -177,19 +181,20 @@ void ServerSession::take(const AskHealthMessage& ask) {
   outbox_->send(write_message(HealthMessage{ask.request, healthy, healthy ? "" : host_.worker().status().reason}));
 }
 
-/// Inputs are let go before the client hears: it may call again at once, and their memory counts.
-void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t number, Answer&& answer) {
+/// Inputs that count are let go before the client hears: it may call again at once.
+void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t number, Inputs inputs, Answer&& answer) {
   RequestPtr ended;  // its function holds this session
   if (answer.last) {
     MutexLock lock(mutex_);
     if (const auto found = calls_.find(request); found != calls_.end()) {
-      ended = calls_.take(found);
+      ended = std::move(found->second);
+      calls_.erase(found);
     }
   }
   bool all_went = true;
   try {
     if (answer.error == nullptr) {
-      all_went = answer_outputs(request, stream, number, answer);
+      all_went = answer_outputs(request, stream, number, inputs, answer);
     } else {
       answer.inputs.clear();
       all_went = fail(request, answer.error);
@@ -201,22 +206,23 @@ void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t num
   if (!all_went) host_.wake_poller();
 }
 
-bool ServerSession::answer_outputs(std::uint64_t request, bool stream, std::uint64_t number, Answer& answer) {
-  std::vector<OutgoingTensor> tensors;
-  tensors.reserve(answer.outputs.size());
+bool ServerSession::answer_outputs(std::uint64_t request, bool stream, std::uint64_t number, Inputs inputs,
+                                   Answer& answer) {
+  OutgoingTensors tensors;
   const bool numbered = for_each_keyed(
       answer.outputs, host_.worker().core.signature().outputs,
-      [&](TensorKey key, const TensorBuffer& tensor) { tensors.push_back(outputs_->place(std::move(key), tensor)); });
-  if (numbered && !stream && fits_records(tensors)) {
-    lent_.lend(tensors);
+      [&](TensorKey key, const TensorBuffer& tensor) { tensors.add(outputs_->place(std::move(key), tensor)); });
+  if (numbered && !stream && fits_records(tensors.all())) {
+    lent_.lend(tensors.all());
     const std::uint32_t flags = PeerSegments::end_unsaid(answer.inputs) ? kInputsLetGo : 0;
-    answer.inputs.clear();
-    return outbox_->send(Records({.kind = DescriptorKind::result, .request = request, .flags = flags}, tensors).all());
+    if (inputs == Inputs::count) answer.inputs.clear();
+    const Records records({.kind = DescriptorKind::result, .request = request, .flags = flags}, tensors.all());
+    return outbox_->send(records.all());
   }
   std::vector<Outgoing> items;
-  append_message(items, AnswerMessage{request, number, answer.last, {}}, DescriptorKind::result, tensors,
+  append_message(items, AnswerMessage{request, number, answer.last, {}}, DescriptorKind::result, tensors.all(),
                  kMaxInlineBytes);
-  lent_.lend(tensors);
+  lent_.lend(tensors.all());
   answer.inputs.clear();
   return outbox_->send(std::move(items));
 }

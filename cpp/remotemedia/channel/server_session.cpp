@@ -131,10 +131,10 @@ void ServerSession::end(const Error* why) noexcept {
   outbox_->flush();
   outbox_->close();
   channel_->shut_down();
-  std::unordered_map<std::uint64_t, RequestPtr> calls;
+  RecyclingHashMap<std::uint64_t, RequestPtr> calls;
   {
     MutexLock lock(mutex_);
-    calls = calls_.take_all();
+    calls.swap(calls_);
   }
   if (caller_ != nullptr) {
     if (host_.leave(client_)) host_.worker().core.close_client(caller_->client_id());

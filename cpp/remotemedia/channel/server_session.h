@@ -17,7 +17,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/mutex.h"
-#include "remotemedia/base/recycling_map.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/channel/channel_messages.h"
 #include "remotemedia/channel/client_process.h"
 #include "remotemedia/channel/incoming_tensors.h"
@@ -144,11 +144,16 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   SegmentGrant grant_of(SegmentRole role, const Segment& segment, platform::Access access, Packet& packet);
 
   void complete(ChunkedCall& taken);
-  void submit(std::uint64_t request, Call&& call);
+  enum class Inputs { count, do_not_count };  ///< Against what the client may have in the worker's own memory.
+  void submit(std::uint64_t request, Call&& call, Inputs inputs);
   RequestPtr find(std::uint64_t request);
-  void answer(std::uint64_t request, bool stream, std::uint64_t number, Answer&& answer);
+  void answer(std::uint64_t request, bool stream, std::uint64_t number, Inputs inputs, Answer&& answer);
+  template <Inputs inputs>
+  static void answer_to(void* session, std::uint64_t request, Answer&& answer) {
+    static_cast<ServerSession*>(session)->answer(request, false, 0, inputs, std::move(answer));
+  }
   /// Whether nothing is left to send.
-  bool answer_outputs(std::uint64_t request, bool stream, std::uint64_t number, Answer& answer);
+  bool answer_outputs(std::uint64_t request, bool stream, std::uint64_t number, Inputs inputs, Answer& answer);
   bool fail(std::uint64_t request, ErrorCode code, const std::string& text);
   bool fail(std::uint64_t request, const std::exception_ptr& error);
 
@@ -179,7 +184,7 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   std::size_t waiting_for_messages_ = 0;
 
   Mutex mutex_;
-  RecyclingMap<std::unordered_map<std::uint64_t, RequestPtr>> calls_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  RecyclingHashMap<std::uint64_t, RequestPtr> calls_ REMOTEMEDIA_GUARDED_BY(mutex_);
 };
 
 }  // namespace remotemedia::detail

@@ -3,6 +3,7 @@
 #include "remotemedia/channel/tensor_sending.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "remotemedia/base/error.h"
 #include "remotemedia/channel/inline_tensor.h"
@@ -12,7 +13,7 @@ namespace remotemedia::detail {
 namespace {
 
 TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
-  const TensorBuffer& tensor = outgoing.tensor;
+  const TensorBuffer& tensor = outgoing.tensor();
   if (!outgoing.place) {
     TensorDescriptor whole = describe_inline(tensor);
     whole.flags = flags | kInline;
@@ -20,7 +21,7 @@ TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
   }
   TensorDescriptor descriptor =
       fits_descriptor(tensor.layout())
-          ? descriptor_of(tensor.layout())
+          ? descriptor_of(tensor)
           : descriptor_of(row_major({static_cast<std::int64_t>(tensor.nbytes())}, DataType::uint8));
   descriptor.flags = flags;
   descriptor.segment = outgoing.place->segment;
@@ -32,7 +33,7 @@ TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
 }
 
 Record record_of(DescriptorKind kind, std::uint64_t request, std::size_t ordinal, std::size_t count,
-                 TensorDescriptor descriptor) {
+                 TensorDescriptor&& descriptor) {
   descriptor.kind = static_cast<std::uint8_t>(kind);
   descriptor.request_id = request;
   descriptor.tensor_ordinal = static_cast<std::uint32_t>(ordinal);
@@ -43,21 +44,38 @@ Record record_of(DescriptorKind kind, std::uint64_t request, std::size_t ordinal
 MessageTensor message_tensor(const OutgoingTensor& outgoing) {
   MessageTensor tensor;
   tensor.key = outgoing.key;
-  tensor.dtype = outgoing.tensor.dtype();
-  tensor.shape = outgoing.tensor.shape();
-  tensor.packed_bytes = static_cast<std::uint64_t>(outgoing.tensor.layout().packed_bytes);
+  tensor.dtype = outgoing.tensor().dtype();
+  tensor.shape = outgoing.tensor().shape();
+  tensor.packed_bytes = static_cast<std::uint64_t>(outgoing.tensor().layout().packed_bytes);
   return tensor;
 }
 
 }  // namespace
 
+void OutgoingTensors::add(OutgoingTensor&& tensor) {
+  if (!single_ && several_.empty()) {
+    single_ = std::move(tensor);
+    return;
+  }
+  if (single_) several_.push_back(*std::exchange(single_, std::nullopt));
+  several_.push_back(std::move(tensor));
+}
+
+std::vector<LentBlock> lent_blocks(std::span<const OutgoingTensor> tensors) {
+  std::vector<LentBlock> lent;
+  for (const OutgoingTensor& tensor : tensors) {
+    if (has_record(tensor)) lent.push_back({tensor.tensor().block(), *tensor.place});
+  }
+  return lent;
+}
+
 bool has_record(const OutgoingTensor& tensor) noexcept {
-  return tensor.place && (fits_descriptor(tensor.tensor.layout()) || tensor.tensor.is_contiguous());
+  return tensor.place && (fits_descriptor(tensor.tensor().layout()) || tensor.tensor().is_contiguous());
 }
 
 bool fits_records(std::span<const OutgoingTensor> tensors) noexcept {
   return !tensors.empty() && std::ranges::all_of(tensors, [](const OutgoingTensor& one) {
-    return one.fits_record || (one.place && fits_descriptor(one.tensor.layout()));
+    return one.fits_record || (one.place && fits_descriptor(one.tensor().layout()));
   });
 }
 
@@ -65,7 +83,7 @@ Records::Records(const RecordFields& fields, std::span<const OutgoingTensor> ten
   const auto record = [&](std::size_t i) {
     TensorDescriptor descriptor = describe(tensors[i], fields.flags);
     descriptor.deadline_ns = fields.deadline_ns;
-    return record_of(fields.kind, fields.request, i, tensors.size(), descriptor);
+    return record_of(fields.kind, fields.request, i, tensors.size(), std::move(descriptor));
   };
   if (tensors.size() == 1) {
     first_ = record(0);
@@ -76,25 +94,27 @@ Records::Records(const RecordFields& fields, std::span<const OutgoingTensor> ten
 }
 
 template <class M>
-void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind, std::vector<OutgoingTensor> tensors,
-                    std::size_t inline_bytes) {
+void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind,
+                    std::span<const OutgoingTensor> tensors, std::size_t inline_bytes) {
   std::vector<Outgoing> chunks;
+  std::vector<TensorBuffer> kept;  // until the message is written
   std::size_t room = kMaxInlineBytes;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    OutgoingTensor& outgoing = tensors[i];
+    const OutgoingTensor& outgoing = tensors[i];
     MessageTensor tensor = message_tensor(outgoing);
-    const std::size_t nbytes = outgoing.tensor.nbytes();
+    const std::size_t nbytes = outgoing.tensor().nbytes();
     if (has_record(outgoing)) {
       tensor.bytes_in = BytesIn::record;
       items.emplace_back(record_of(kind, message.request, i, tensors.size(), describe(outgoing, kTensorOfMessage)));
     } else {
-      if (!outgoing.tensor.is_contiguous()) outgoing.tensor = outgoing.tensor.copy();
+      const TensorBuffer& dense =
+          kept.emplace_back(outgoing.tensor().is_contiguous() ? outgoing.tensor() : outgoing.tensor().copy());
       if (nbytes == 0 || nbytes <= std::min(inline_bytes, room)) {
-        tensor.bytes = {outgoing.tensor.data(), nbytes};
+        tensor.bytes = {dense.data(), nbytes};
         room -= nbytes;
       } else {
         tensor.bytes_in = BytesIn::chunks;
-        chunks.emplace_back(ChunkedTensor{message.request, static_cast<std::uint32_t>(i), outgoing.tensor});
+        chunks.emplace_back(ChunkedTensor{message.request, static_cast<std::uint32_t>(i), dense});
       }
     }
     message.tensors.push_back(std::move(tensor));
@@ -104,20 +124,22 @@ void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind
 }
 
 template void append_message(std::vector<Outgoing>& items, CallMessage message, DescriptorKind kind,
-                             std::vector<OutgoingTensor> tensors, std::size_t inline_bytes);
+                             std::span<const OutgoingTensor> tensors, std::size_t inline_bytes);
 template void append_message(std::vector<Outgoing>& items, AnswerMessage message, DescriptorKind kind,
-                             std::vector<OutgoingTensor> tensors, std::size_t inline_bytes);
+                             std::span<const OutgoingTensor> tensors, std::size_t inline_bytes);
 
 void LentTensors::lend(std::span<const OutgoingTensor> tensors) {
   if (std::ranges::none_of(tensors, has_record)) return;
   MutexLock lock(mutex_);
   for (const OutgoingTensor& tensor : tensors) {
     if (!has_record(tensor)) continue;
-    Lent& lent = lent_[{tensor.place->segment, tensor.place->generation, tensor.place->slot_offset}];
+    const auto key = std::tuple(tensor.place->segment, tensor.place->generation, tensor.place->slot_offset);
+    const MemoryBlock& block = tensor.tensor().block();
+    Lent& lent = lent_[key];
     if (lent.times++ > 0) continue;
-    lent.block = tensor.tensor.block();
+    lent.block = block;
     lent.since = turn_;
-    counted_.take_anyway(lent.block.size());
+    counted_.take_anyway(block.size());
   }
 }
 

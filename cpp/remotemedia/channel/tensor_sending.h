@@ -12,9 +12,11 @@
 #include <optional>
 #include <span>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "remotemedia/base/mutex.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/channel/call_messages.h"
 #include "remotemedia/channel/channel_messages.h"
 #include "remotemedia/channel/client_process.h"
@@ -36,10 +38,36 @@ struct SegmentPlace {
 
 struct OutgoingTensor {
   TensorKey key;
-  TensorBuffer tensor;
-  std::optional<SegmentPlace> place;  ///< None: the other side cannot see it.
-  bool fits_record = false;           ///< Its bytes do.
+  const TensorBuffer* given;               ///< It outlives this one.
+  std::optional<SegmentPlace> place = {};  ///< None: the other side cannot see it.
+  bool fits_record = false;                ///< Its bytes do.
+  std::optional<TensorBuffer> copy = {};   ///< What is sent in its place.
+
+  const TensorBuffer& tensor() const noexcept { return copy ? *copy : *given; }
 };
+
+/// The tensors of a call or an answer. A single one takes no memory of its own.
+class OutgoingTensors {
+ public:
+  void add(OutgoingTensor&& tensor);
+
+  std::span<const OutgoingTensor> all() const noexcept {
+    return single_ ? std::span(&*single_, 1) : std::span<const OutgoingTensor>(several_);
+  }
+
+ private:
+  std::optional<OutgoingTensor> single_;
+  std::vector<OutgoingTensor> several_;  ///< All, where there is more than one.
+};
+
+/// Memory that the other side may be reading.
+struct LentBlock {
+  MemoryBlock block;
+  SegmentPlace place;
+};
+
+/// Those of `tensors` that have a record.
+std::vector<LentBlock> lent_blocks(std::span<const OutgoingTensor> tensors);
 
 /// Calls `each(key, tensor)` for all of `tensors`: by their places in `specs` where that names just these, which is
 /// what it returns; else by name.
@@ -89,8 +117,8 @@ class Records {
 ///
 /// Errors:  invalid_argument for a message that would be too large.
 template <class M>
-void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind, std::vector<OutgoingTensor> tensors,
-                    std::size_t inline_bytes);
+void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind,
+                    std::span<const OutgoingTensor> tensors, std::size_t inline_bytes);
 
 /// What the other side may be reading.
 ///
@@ -128,7 +156,7 @@ class LentTensors {
 
   Mutex mutex_;
   /// By segment, generation and slot.
-  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>, Lent> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  RecyclingMap<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>, Lent> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::uint64_t turn_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;
 };
 

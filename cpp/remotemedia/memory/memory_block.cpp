@@ -9,6 +9,7 @@
 #include <string>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/platform/machine.h"
 
 namespace remotemedia {
@@ -24,15 +25,20 @@ class HeapBlock final : public BlockOwner {
       : BlockOwner(data, bytes, BlockKind::heap, false), memory_(memory) {}
 
  private:
-  void give_back() noexcept override {
-    void* const memory = memory_;
-    std::destroy_at(this);
-    ::operator delete(memory);
-  }
+  void give_back() noexcept override;
 
   void* memory_;
 };
 static_assert(kAlignment % alignof(HeapBlock) == 0 && sizeof(HeapBlock) <= kAlignment);
+
+constexpr std::size_t kAroundHeapBlock = sizeof(HeapBlock) + kAlignment - 1;
+
+void HeapBlock::give_back() noexcept {
+  void* const memory = memory_;
+  const std::size_t taken = kAroundHeapBlock + size_;
+  std::destroy_at(this);
+  give_back_recycled(memory, taken);
+}
 
 class ForeignBlock final : public BlockOwner {
  public:
@@ -59,9 +65,8 @@ class ForeignBlock final : public BlockOwner {
 }  // namespace
 
 MemoryBlock allocate_heap_block(std::size_t bytes) {
-  constexpr std::size_t kAround = sizeof(HeapBlock) + kAlignment - 1;
-  constexpr auto kMost = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) - kAround;
-  void* const memory = bytes <= kMost ? ::operator new(kAround + bytes, std::nothrow) : nullptr;
+  constexpr auto kMost = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) - kAroundHeapBlock;
+  void* const memory = bytes <= kMost ? take_recycled(kAroundHeapBlock + bytes) : nullptr;
   if (memory == nullptr) throw_out_of_memory(bytes);
   auto* const begin = static_cast<std::byte*>(memory);
   const auto unaligned = (reinterpret_cast<std::uintptr_t>(begin) + sizeof(HeapBlock)) % kAlignment;

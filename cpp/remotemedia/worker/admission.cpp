@@ -6,6 +6,7 @@
 #include <atomic>
 #include <utility>
 
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/worker/worker_core.h"
 
 namespace remotemedia::detail {
@@ -23,8 +24,10 @@ RequestPtr WorkerCore::submit(const std::shared_ptr<Caller>& caller, Call&& call
   const TimePoint now = clock_.now();
   MutexLock lock(mutex_);
   check_accepts(*caller);
+  last_accepted_at_ = std::max(last_accepted_at_, now);
   came_by(caller->place());
-  auto request = std::make_shared<Request>(++last_id_, caller, std::move(call), rows, now);
+  auto request =
+      std::allocate_shared<Request>(RecyclingAllocator<Request>(), ++last_id_, caller, std::move(call), rows, now);
   if (is_traced(request->call)) request->trace = begun_trace(*request);
   Requests& unanswered = unanswered_[caller->client_id()];
   request->unanswered_at = unanswered.size();
@@ -166,7 +169,12 @@ std::exception_ptr WorkerCore::too_late() const {
 }
 
 void WorkerCore::give(Answers& answers) {
+  if (answers.empty()) return;
   for (Given& given : answers) give_last(given.request, std::move(given.answer));
+  {
+    MutexLock lock(mutex_);
+    count_given(answers.size());
+  }
   answers.clear();
 }
 
@@ -176,8 +184,11 @@ void WorkerCore::give_last(const RequestPtr& request, Answer&& last) {
   } else {
     request->call.on_answer(std::move(last));
   }
-  MutexLock lock(mutex_);
-  if (--answers_on_their_way_ == 0) finished_.notify_all();
+}
+
+void WorkerCore::count_given(std::size_t answers) {
+  answers_on_their_way_ -= answers;
+  if (answers > 0 && answers_on_their_way_ == 0) finished_.notify_all();
 }
 
 }  // namespace remotemedia::detail

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/platform/monotonic_clock.h"
 #include "remotemedia/worker/pending_call.h"
 #include "remotemedia/worker/repeats.h"
@@ -24,7 +25,7 @@ struct ModelWorkerClient::Impl {
   std::shared_ptr<State> submit(const TensorMap& inputs, const InferOptions& options, bool stream,
                                 detail::ReceivedBy receiver, Arguments... arguments) {
     const TimePoint deadline = link.deadline_after(options.timeout);
-    auto state = std::make_shared<State>(deadline, receiver, std::move(arguments)...);
+    auto state = std::allocate_shared<State>(RecyclingAllocator<State>(), deadline, receiver, std::move(arguments)...);
     const Sending sending{options, deadline, stream, receiver, detail::Waiting::allowed};
     link.with_connection(deadline, [&](const auto& connection) { send(connection, state, inputs, sending); });
     return state;
@@ -37,7 +38,7 @@ struct ModelWorkerClient::Impl {
     if (connection->is_over()) return nullptr;
     const TimePoint deadline = link.deadline_after(options.timeout);
     constexpr auto kReceiver = detail::ReceivedBy::connection;
-    auto state = std::make_shared<State>(deadline, kReceiver, std::move(arguments)...);
+    auto state = std::allocate_shared<State>(RecyclingAllocator<State>(), deadline, kReceiver, std::move(arguments)...);
     try {
       const Sending sending{options, deadline, false, kReceiver, detail::Waiting::refused};
       return send(connection, state, inputs, sending) ? state : nullptr;
@@ -56,6 +57,11 @@ struct ModelWorkerClient::Impl {
   };
 
   template <class State>
+  static void give_to(void* state, std::uint64_t /*argument*/, detail::Answer&& answer) {
+    static_cast<State*>(state)->answer(std::move(answer));
+  }
+
+  template <class State>
   static bool send(const std::shared_ptr<detail::WorkerConnection>& connection, const std::shared_ptr<State>& state,
                    const TensorMap& inputs, const Sending& sending) {
     const detail::WorkerDescription& worker = connection->worker();
@@ -69,7 +75,7 @@ struct ModelWorkerClient::Impl {
                             .deadline = sending.deadline,
                             .stream = sending.stream,
                             .trace = trace_context(sending.options.traceparent, sending.options.tracestate),
-                            .on_answer = [state](detail::Answer&& answer) { state->answer(std::move(answer)); }},
+                            .on_answer = {state, 0, give_to<State>}},
                            sending.receiver, sending.waiting);
     if (number != 0) state->sent(connection, number);
     return number != 0;

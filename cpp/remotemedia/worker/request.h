@@ -8,7 +8,6 @@
 #include <compare>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +16,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
+#include "remotemedia/worker/answer_function.h"
 #include "remotemedia/worker/call_trace.h"
 #include "remotemedia/worker/parameters.h"
 #include "remotemedia/worker/tensor_map.h"
@@ -105,7 +105,7 @@ struct Call {
 
   /// Called once with the last answer, and before that with each one of a stream, whose last has no outputs; by one
   /// thread at a time, without a lock of the worker. Must not throw.
-  std::function<void(Answer&&)> on_answer;
+  AnswerFunction on_answer;
 };
 
 /// A session, as a worker knows it: equal names of two clients are two sessions.

@@ -34,8 +34,9 @@ bool RequestQueue::may_run(const Request& request, const BatchRules& rules) cons
   return !line.running && line.waiting.front() == request.id;
 }
 
-RequestQueue::Batch RequestQueue::take(const BatchRules& rules, TimePoint now) {
-  Batch batch;
+RequestQueue::Batch RequestQueue::take(const BatchRules& rules, TimePoint now, std::vector<RequestPtr> memory) {
+  Batch batch{std::move(memory)};
+  batch.requests.clear();
   auto first = waiting_.end();
   std::vector<decltype(first)> others;  // that run with it
   TimePoint oldest = TimePoint::max();
@@ -64,7 +65,8 @@ RequestQueue::Batch RequestQueue::take(const BatchRules& rules, TimePoint now) {
 
 void RequestQueue::take_out(Waiting::iterator place, std::vector<RequestPtr>& into) {
   leave_line(*place->second, true);
-  into.push_back(waiting_.take(place));
+  into.push_back(std::move(place->second));
+  waiting_.erase(place);
 }
 
 void RequestQueue::leave_line(const Request& request, bool to_run) {
@@ -86,7 +88,7 @@ bool RequestQueue::remove(const Request& request) {
   const auto place = waiting_.find(rank_of(request));
   if (place == waiting_.end()) return false;
   leave_line(request, false);
-  waiting_.take(place);
+  waiting_.erase(place);
   return true;
 }
 

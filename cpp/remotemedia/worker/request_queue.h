@@ -14,7 +14,7 @@
 
 #include "remotemedia/base/clock.h"
 #include "remotemedia/base/export.h"
-#include "remotemedia/base/recycling_map.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/worker/request.h"
 
 namespace remotemedia::detail {
@@ -39,8 +39,8 @@ class REMOTEMEDIA_API RequestQueue {
     TimePoint ready_at = TimePoint::max();
   };
 
-  /// Takes it out. Its sessions are taken until end_turn().
-  Batch take(const BatchRules& rules, TimePoint now);
+  /// Takes it out. Its sessions are taken until end_turn(). `memory` is of an earlier one.
+  Batch take(const BatchRules& rules, TimePoint now, std::vector<RequestPtr> memory = {});
 
   /// The request of the session that take() gave has ended.
   void end_turn(const Request& request);
@@ -58,7 +58,7 @@ class REMOTEMEDIA_API RequestQueue {
     bool running = false;
   };
 
-  using Waiting = RecyclingMap<std::map<Rank, RequestPtr>>;
+  using Waiting = RecyclingMap<Rank, RequestPtr>;
 
   static Rank rank_of(const Request& request) noexcept { return {-std::int64_t{request.call.priority}, request.id}; }
   bool may_run(const Request& request, const BatchRules& rules) const;

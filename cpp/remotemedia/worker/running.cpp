@@ -79,8 +79,10 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
     bool waits = false;
     {
       MutexLock lock(mutex_);
+      count_given(std::exchange(instance.given, 0));
       if (source != nullptr) waited_at_ = nullptr;
       work = next_work(instance, expired, ready_at);
+      instance.has_looked = false;
       if (work && source != nullptr) leave_source();
       if (!work && expired.empty()) {
         ends = ending_ && streams_.empty();
@@ -103,7 +105,9 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
       if (waits) {
         may_look = source->wait(looks_until);
         instance.slept = true;
-      } else if (!look(*source)) {
+      } else if (look(*source)) {
+        instance.has_looked = true;
+      } else {
         const TimePoint now = clock_.now();
         may_look = ready_at == TimePoint::max() || now < looks_until;
         if (may_look && now >= eager_until) std::this_thread::yield();
@@ -193,9 +197,11 @@ std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, Answer
 }
 
 std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, Answers& expired, TimePoint& ready_at) {
-  const TimePoint now = clock_.now();
+  if (queue_.size() == 0) return std::nullopt;
+  const TimePoint now = instance.has_looked ? last_accepted_at_ : clock_.now();
   RequestQueue::Batch batch =
-      queue_.take({max_batch_size_, config_.batch_delay, streams_.size() < config_.concurrent_streams}, now);
+      queue_.take({max_batch_size_, config_.batch_delay, streams_.size() < config_.concurrent_streams}, now,
+                  std::move(instance.batch_memory));
   ready_at = batch.ready_at;
   std::erase_if(batch.requests, [&](const RequestPtr& request) REMOTEMEDIA_REQUIRES(mutex_) {
     request->place = Request::Place::running;
@@ -232,7 +238,11 @@ void WorkerCore::end_work(Instance& instance, TimePoint now) {
   finished_.notify_all();
 }
 
-void WorkerCore::perform(Instance& instance, Requests& requests) { run_batch(instance, requests); }
+void WorkerCore::perform(Instance& instance, Requests& requests) {
+  run_batch(instance, requests);
+  requests.clear();
+  instance.batch_memory = std::move(requests);
+}
 
 void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> requests) {
   TensorMap inputs;
@@ -291,7 +301,9 @@ void WorkerCore::finish(Instance& instance, const RequestPtr& request, Answer&& 
     if (--instance.load == 0) end_work(instance, now);
     notify_work();
   }
-  if (unanswered) give_last(request, std::move(last));
+  if (!unanswered) return;
+  give_last(request, std::move(last));
+  ++instance.given;
 }
 
 TensorMap WorkerCore::infer(std::span<const RequestPtr> requests, const TensorMap& inputs, InferenceContext& context) {

@@ -3,7 +3,6 @@
 #include "remotemedia/worker/signature_check.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,9 +55,17 @@ std::string names_of(const TensorMap& tensors) {
       tensors, +[](const TensorMap::value_type& named) { return named.first; });
 }
 
-// What is wrong with the names and kinds, after "model 'm' ".
-std::optional<std::string> difference(const std::vector<TensorSpec>& specs, const TensorMap& tensors, bool batched,
-                                      const char* verb, const char* role) {
+bool all_match(const std::vector<TensorSpec>& specs, const TensorMap& tensors, bool batched) {
+  if (tensors.size() != specs.size()) return false;
+  return std::ranges::all_of(specs, [&](const TensorSpec& spec) {
+    const auto found = tensors.find(spec.name);
+    return found != tensors.end() && found->second && matches(spec, found->second, batched);
+  });
+}
+
+// What is wrong with the names and kinds of those that do not match, after "model 'm' ".
+std::string difference(const std::vector<TensorSpec>& specs, const TensorMap& tensors, bool batched, const char* verb,
+                       const char* role) {
   for (const TensorSpec& spec : specs) {
     const auto found = tensors.find(spec.name);
     if (found == tensors.end()) {
@@ -70,7 +77,6 @@ std::optional<std::string> difference(const std::vector<TensorSpec>& specs, cons
              kind(found->second);
     }
   }
-  if (tensors.size() == specs.size()) return std::nullopt;
   const std::string others = specs.empty() ? "s" : " but " + names_of(specs);
   return std::string("has no ") + role + others + ": found " + names_of(tensors);
 }
@@ -103,8 +109,9 @@ std::int64_t check_inputs(const SignatureOf& of, const TensorMap& inputs) {
     return 1;
   }
   const bool batched = of.max_batch_size > 0;
-  if (const auto wrong = difference(of.signature.inputs, inputs, batched, "takes", "input")) {
-    throw Error(ErrorCode::invalid_tensor, model(of) + *wrong);
+  if (!all_match(of.signature.inputs, inputs, batched)) {
+    throw Error(ErrorCode::invalid_tensor,
+                model(of) + difference(of.signature.inputs, inputs, batched, "takes", "input"));
   }
   if (!batched) return 1;
   const Rows rows = rows_of(inputs, "input");
@@ -124,8 +131,9 @@ void check_outputs(const SignatureOf& of, const TensorMap& outputs, std::int64_t
     return;
   }
   const bool batched = of.max_batch_size > 0;
-  if (const auto wrong = difference(of.signature.outputs, outputs, batched, "declares", "output")) {
-    throw Error(ErrorCode::inference_failed, model(of) + *wrong);
+  if (!all_match(of.signature.outputs, outputs, batched)) {
+    throw Error(ErrorCode::inference_failed,
+                model(of) + difference(of.signature.outputs, outputs, batched, "declares", "output"));
   }
   if (!batched || outputs.empty()) return;
   const Rows given = rows_of(outputs, "output");

@@ -94,7 +94,11 @@ bool WorkerCore::give_one(const RequestPtr& request, TensorMap outputs) {
     request->giving = false;
     last = std::exchange(request->last_answer, std::nullopt);
   }
-  if (last) give_last(request, std::move(*last));
+  if (last) {
+    give_last(request, std::move(*last));
+    MutexLock lock(mutex_);
+    count_given(1);
+  }
   return !last;
 }
 

@@ -4,14 +4,14 @@
 
 #pragma once
 
-#include <functional>
-#include <map>
 #include <string>
 
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/tensor/tensor_buffer.h"
 
 namespace remotemedia {
 
-using TensorMap = std::map<std::string, TensorBuffer, std::less<>>;
+/// One comes and goes with every call, both ways.
+using TensorMap = RecyclingMap<std::string, TensorBuffer>;
 
 }  // namespace remotemedia

@@ -127,7 +127,10 @@ class REMOTEMEDIA_API WorkerCore {
     StreamPtr own_stream;   ///< The one that has it to itself.
     bool resumed_a_stream = false;
     bool slept = false;                     ///< Before what it does now.
+    bool has_looked = false;                ///< And found a call, just now.
     Duration usual_time = Duration::max();  ///< Of a run.
+    Requests batch_memory;                  ///< Of the last one, for the next.
+    std::size_t given = 0;                  ///< Answers that are not counted yet.
   };
 
   /// An answer to give once the mutex is released.
@@ -149,7 +152,8 @@ class REMOTEMEDIA_API WorkerCore {
   std::exception_ptr error(ErrorCode code, const std::string& what) const;
   std::exception_ptr too_late() const;
   void give(Answers& answers);
-  void give_last(const RequestPtr& request, Answer&& last);
+  void give_last(const RequestPtr& request, Answer&& last);  ///< To be counted by count_given().
+  void count_given(std::size_t answers) REMOTEMEDIA_REQUIRES(mutex_);
 
   // tracing.cpp
   bool is_traced(const Call& call) const noexcept;
@@ -222,6 +226,7 @@ class REMOTEMEDIA_API WorkerCore {
   bool ending_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  ///< Instances end when nothing is left for them.
   std::exception_ptr warm_up_error_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::uint64_t last_id_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;
+  TimePoint last_accepted_at_ REMOTEMEDIA_GUARDED_BY(mutex_);
   RequestQueue queue_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::map<std::uint64_t, Requests> unanswered_ REMOTEMEDIA_GUARDED_BY(mutex_);          ///< By client.
   std::set<std::pair<TimePoint, RequestPtr>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);  ///< Of these.

@@ -90,11 +90,9 @@ TEST(ClientProcessTest, CopiedInputsMayOutliveTheirSessions) {
 
 class LentTensorsTest : public ::testing::Test {
  protected:
-  static OutgoingTensor tensor(std::uint64_t slot) {
-    return {0U, TensorBuffer::allocate({25}, DataType::float32), SegmentPlace{3, 1, slot}};
-  }
   void lend(std::uint64_t slot) {
-    const OutgoingTensor one = tensor(slot);
+    const TensorBuffer tensor = TensorBuffer::allocate({25}, DataType::float32);
+    const OutgoingTensor one{0U, &tensor, SegmentPlace{3, 1, slot}};
     lent_.lend(std::span(&one, 1));
   }
   void give_back(std::uint64_t slot) {
