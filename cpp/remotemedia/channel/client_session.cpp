@@ -18,10 +18,6 @@ namespace {
 /// After which a worker that has said nothing may have died.
 constexpr Duration kQuietTime = std::chrono::milliseconds{10};
 
-[[noreturn]] void refuse(const std::string& why) {
-  throw Error(ErrorCode::protocol_error, "the worker is refused: " + why);
-}
-
 platform::DescriptorChannel connected(const std::string& endpoint, const std::string& path, TimePoint deadline) {
   try {
     return platform::DescriptorChannel::connect(path, deadline);
@@ -163,6 +159,10 @@ void ClientSession::check_usable() {
 
 bool ClientSession::is_over() const noexcept {
   return fork_generation() != fork_generation_ || over_.load(std::memory_order_acquire);
+}
+
+void ClientSession::refuse(const std::string& why) {
+  throw Error(ErrorCode::protocol_error, "the worker is refused: " + why);
 }
 
 std::exception_ptr ClientSession::gone() const {

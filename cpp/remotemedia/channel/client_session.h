@@ -103,6 +103,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   std::optional<Pending> remove(std::uint64_t number, Inputs inputs = Inputs::may_be_read);
   void end(const std::exception_ptr& why) noexcept;
   std::exception_ptr gone() const;
+  [[noreturn]] static void refuse(const std::string& why);
 
   // client_calls.cpp
   OutgoingTensor place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline, Waiting waiting);
@@ -118,6 +119,11 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void empty_ring();
   bool receive_socket();
   void receive_segment();
+  void run_own_thread();
+  TimePoint next_deadline() const REMOTEMEDIA_REQUIRES(mutex_);
+  void end_late_calls();
+
+  // client_taking.cpp
   void take(const Record& record);
   void take_output(const TensorDescriptor& descriptor);
   void take_release(const TensorDescriptor& release);
@@ -127,9 +133,6 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void take_chunk(const ChunkMessage& chunk);
   void finish_chunked();
   void give(std::uint64_t request, Answer&& answer, Inputs inputs = Inputs::may_be_read);
-  void run_own_thread();
-  TimePoint next_deadline() const REMOTEMEDIA_REQUIRES(mutex_);
-  void end_late_calls();
 
   const std::string endpoint_;
   const std::uint64_t fork_generation_;
