@@ -29,7 +29,7 @@ REMOTEMEDIA_API void give_back_recycled(void* memory, std::size_t bytes) noexcep
 
 /// Base of a class whose objects, made by new, lie there.
 struct Recycled {
-  static void* operator new(std::size_t bytes) {
+  static void* operator new(std::size_t bytes) {  // NOLINT(misc-new-delete-overloads): it knows no sized ones
     void* const memory = take_recycled(bytes);
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
@@ -48,11 +48,13 @@ struct RecyclingAllocator {
 
   T* allocate(std::size_t count) {
     static_assert(alignof(T) <= alignof(std::max_align_t));
-    void* const memory = take_recycled(count * sizeof(T));
+    void* const memory = take_recycled(count * sizeof(T));  // NOLINT(bugprone-sizeof-expression): a map's T*
     if (memory == nullptr) throw std::bad_alloc();
     return static_cast<T*>(memory);
   }
-  void deallocate(T* memory, std::size_t count) noexcept { give_back_recycled(memory, count * sizeof(T)); }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    give_back_recycled(memory, count * sizeof(T));  // NOLINT(bugprone-sizeof-expression): likewise
+  }
 
   friend bool operator==(const RecyclingAllocator&, const RecyclingAllocator&) noexcept { return true; }
 };

@@ -33,7 +33,7 @@ TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
 }
 
 Record record_of(DescriptorKind kind, std::uint64_t request, std::size_t ordinal, std::size_t count,
-                 TensorDescriptor&& descriptor) {
+                 TensorDescriptor descriptor) {
   descriptor.kind = static_cast<std::uint8_t>(kind);
   descriptor.request_id = request;
   descriptor.tensor_ordinal = static_cast<std::uint32_t>(ordinal);
@@ -83,7 +83,7 @@ Records::Records(const RecordFields& fields, std::span<const OutgoingTensor> ten
   const auto record = [&](std::size_t i) {
     TensorDescriptor descriptor = describe(tensors[i], fields.flags);
     descriptor.deadline_ns = fields.deadline_ns;
-    return record_of(fields.kind, fields.request, i, tensors.size(), std::move(descriptor));
+    return record_of(fields.kind, fields.request, i, tensors.size(), descriptor);
   };
   if (tensors.size() == 1) {
     first_ = record(0);

@@ -71,7 +71,8 @@ TensorBuffer& TensorBuffer::operator=(TensorBuffer&& other) noexcept {
   if (this == &other) return *this;
   const TensorBuffer before = std::move(*this);  // it ends when this one is whole again
   std::destroy_at(this);
-  return *std::construct_at(this, std::move(other));
+  std::construct_at(this, std::move(other));
+  return *this;
 }
 
 TensorBuffer TensorBuffer::all_of(MemoryBlock&& block, TensorLayout&& layout) noexcept {

@@ -7,7 +7,6 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
-#include <type_traits>
 #include <utility>
 
 namespace remotemedia::detail {
@@ -43,11 +42,11 @@ class AnswerFunction {
 
   /// Errors:  std::bad_alloc.
   template <class Callable>
-  requires std::invocable<Callable&, Answer&&> &&(!std::same_as<std::remove_cvref_t<Callable>, AnswerFunction>)
-      AnswerFunction(Callable&& callable)  // NOLINT(google-explicit-constructor): as a std::function
-      : object_(std::make_shared<std::remove_cvref_t<Callable>>(std::forward<Callable>(callable))),
+  requires std::invocable<Callable&, Answer&&> &&(!std::same_as<Callable, AnswerFunction>)
+      AnswerFunction(Callable callable)  // NOLINT(google-explicit-constructor): as a std::function
+      : object_(std::make_shared<Callable>(std::move(callable))),
         function_([](void* object, std::uint64_t /*argument*/, Answer&& answer) {
-          (*static_cast<std::remove_cvref_t<Callable>*>(object))(std::move(answer));
+          (*static_cast<Callable*>(object))(std::move(answer));
         }) {}
 
   explicit operator bool() const noexcept { return function_ != nullptr; }
