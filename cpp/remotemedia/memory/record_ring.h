@@ -5,8 +5,8 @@
 // The memory of a ring is two parts, each written by one side only: the writer's (the records) and the reader's (how
 // many it has read). A writer trusts nothing that it reads of the reader's part, and the other way round.
 //
-// A record travels as those of its words that are not 0, so that a short one is one line of the cache, and that line
-// says itself that it is there: nothing else goes from one processor to the other.
+// A record travels as those of its words that are not the usual ones, so that most are one line of the cache, and that
+// line says itself that it is there: nothing else goes from one processor to the other.
 //
 //     RecordWriter writer(records, replies, depth);   // in one process
 //     RecordReader reader(records, replies, depth);   // in the other
