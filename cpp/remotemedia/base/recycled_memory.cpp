@@ -8,21 +8,23 @@ namespace remotemedia {
 namespace {
 
 #ifdef REMOTEMEDIA_RECYCLES_NOTHING
-constexpr std::size_t kMostKept = 0;
+constexpr bool kRecycles = false;
 #else
-constexpr std::size_t kMostKept = 256;  // of each size
+constexpr bool kRecycles = true;
 #endif
 
-constexpr std::array<std::size_t, 2> kSizes{128, kRecycledBytes};
-
-/// Pieces of one size.
-struct Kept {
-  std::array<void*, kMostKept + 1> pieces;
-  std::size_t count;
+struct Size {
+  std::size_t bytes;
+  std::size_t first;  // its part of KeptOfThread::pieces
+  std::size_t most;
 };
 
+constexpr std::array kSizes{Size{128, 0, 256}, Size{512, 256, 256}, Size{kRecycledBytes, 512, 64}};
+constexpr std::size_t kMostKept = kRecycles ? kSizes.back().first + kSizes.back().most : 1;
+
 struct KeptOfThread {
-  std::array<Kept, kSizes.size()> of_size;
+  std::array<void*, kMostKept> pieces;
+  std::array<std::size_t, kSizes.size()> counts;
   bool ended;  // it keeps no more
 };
 
@@ -35,8 +37,8 @@ class AtTheEnd {
   AtTheEnd& operator=(const AtTheEnd&) = delete;
   ~AtTheEnd() {
     kept.ended = true;
-    for (Kept& size : kept.of_size) {
-      while (size.count > 0) ::operator delete(size.pieces[--size.count]);
+    for (std::size_t size = 0; size < kSizes.size(); ++size) {
+      while (kept.counts[size] > 0) ::operator delete(kept.pieces[kSizes[size].first + --kept.counts[size]]);
     }
   }
   void is_wanted() noexcept {}
@@ -44,25 +46,28 @@ class AtTheEnd {
 
 thread_local AtTheEnd at_the_end;
 
-constexpr std::size_t size_for(std::size_t bytes) noexcept { return bytes <= kSizes[0] ? 0 : 1; }
+constexpr std::size_t size_for(std::size_t bytes) noexcept {
+  return bytes <= kSizes[0].bytes ? 0 : bytes <= kSizes[1].bytes ? 1 : 2;
+}
 
 }  // namespace
 
 void* take_recycled(std::size_t bytes) noexcept {
-  if (bytes > kRecycledBytes) return ::operator new(bytes, std::nothrow);
+  if (!kRecycles || bytes > kRecycledBytes) return ::operator new(bytes, std::nothrow);
   const std::size_t size = size_for(bytes);
-  Kept& same = kept.of_size[size];
-  return same.count > 0 ? same.pieces[--same.count] : ::operator new(kSizes[size], std::nothrow);
+  std::size_t& count = kept.counts[size];
+  return count > 0 ? kept.pieces[kSizes[size].first + --count] : ::operator new(kSizes[size].bytes, std::nothrow);
 }
 
 void give_back_recycled(void* memory, std::size_t bytes) noexcept {
-  Kept& same = kept.of_size[size_for(bytes)];
-  if (bytes > kRecycledBytes || same.count == kMostKept || kept.ended) {
+  const std::size_t size = size_for(bytes);
+  std::size_t& count = kept.counts[size];
+  if (!kRecycles || bytes > kRecycledBytes || count == kSizes[size].most || kept.ended) {
     ::operator delete(memory);
     return;
   }
-  if (same.count == 0) at_the_end.is_wanted();
-  same.pieces[same.count++] = memory;
+  if (count == 0) at_the_end.is_wanted();
+  kept.pieces[kSizes[size].first + count++] = memory;
 }
 
 }  // namespace remotemedia

@@ -56,7 +56,9 @@ bool ClientSession::receive_until(const std::function<bool()>& done, TimePoint d
       if (over_) return false;
       receiving_ = true;
     }
-    receive_some(done, deadline, callers_spin_);
+    // Others' answers, which nobody receives before the next one waits.
+    receive_some(done, deadline, callers_spin_,
+                 receiver == ReceivedBy::connection ? Then::take_what_is_there : Then::stop);
     MutexLock lock(mutex_);
     receiving_ = false;
     if (receiver == ReceivedBy::connection) own_thread_rests_until_ = later(monotonic_clock().now(), kRest);
@@ -126,7 +128,8 @@ void ClientSession::end_late_calls() {
 }
 
 /// Until `done`, the deadline or the end.
-void ClientSession::receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin) {
+void ClientSession::receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin,
+                                 Then then) {
   AnswerBurst burst;
   int in_burst = 0;
   try {
@@ -147,7 +150,11 @@ void ClientSession::receive_some(const std::function<bool()>& done, TimePoint de
           return;
         }
         if (waits_since != kNot) spin.waited(last_look - waits_since);
-        if (done()) return;
+        if (done()) {
+          while (then == Then::take_what_is_there && early_.empty() && ++in_burst < kMostInBurst && receive_ring()) {
+          }
+          return;
+        }
         if (has_passed(deadline)) return;
         idle_since = waits_since = kNot;
         if (++in_burst == kMostInBurst) {

@@ -187,7 +187,7 @@ void ClientSession::add(std::uint64_t number, Pending&& pending) {
 
 /// What the worker may still read is kept until it gives that back.
 std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number, Inputs inputs) {
-  std::vector<LentBlock> given_back;  // let go without the mutex
+  LentBlocks given_back;  // let go without the mutex
   MutexLock lock(mutex_);
   const auto found = pending_.find(number);
   if (found == pending_.end()) {
@@ -211,7 +211,7 @@ std::optional<ClientSession::Pending> ClientSession::remove(std::uint64_t number
 
 void ClientSession::end(const std::exception_ptr& why) noexcept {
   RecyclingHashMap<std::uint64_t, Pending> pending;
-  std::unordered_map<std::uint64_t, std::vector<LentBlock>> lent;
+  std::unordered_map<std::uint64_t, LentBlocks> lent;
   {
     MutexLock lock(mutex_);
     if (over_) return;

@@ -85,7 +85,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
     std::function<void(const WorkerMessage&)> on_message;  ///< Of a question.
     ReceivedBy receiver = ReceivedBy::caller;
     TimePoint deadline = TimePoint::max();  ///< At which the own thread answers it, if nobody else did.
-    std::vector<LentBlock> lent;            ///< What the worker may be reading.
+    LentBlocks lent;            ///< What the worker may be reading.
   };
   struct ChunkedAnswer {
     std::uint64_t request = 0;
@@ -114,7 +114,8 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   WorkerMessage ask(Question question, TimePoint deadline);
 
   // client_receiving.cpp
-  void receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin);
+  enum class Then { stop, take_what_is_there };
+  void receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin, Then then = Then::stop);
   bool receive_ring();
   void empty_ring();
   bool receive_socket();
@@ -152,7 +153,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   mutable Mutex mutex_;
   CondVar changed_;
   RecyclingHashMap<std::uint64_t, Pending> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  std::unordered_map<std::uint64_t, std::vector<LentBlock>> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);  // likewise, of
+  std::unordered_map<std::uint64_t, LentBlocks> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);  // likewise, of
                                                                                                    // calls ended
   std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                                  // of `pending_`
   std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);         // of the same

@@ -66,7 +66,7 @@ void ClientSession::take_release(const TensorDescriptor& release) {
   const auto pending = pending_.find(release.request_id);
   const auto ended = pending == pending_.end() ? lent_.find(release.request_id) : lent_.end();
   if (pending == pending_.end() && ended == lent_.end()) refuse("it gave back a tensor of a call that lent it none");
-  std::vector<LentBlock>& lent = ended != lent_.end() ? ended->second : pending->second.lent;
+  LentBlocks& lent = ended != lent_.end() ? ended->second : pending->second.lent;
   const auto found = std::ranges::find_if(lent, is_it);
   if (found == lent.end()) refuse("it gave back a tensor that it was not lent");
   given_back = std::move(*found);

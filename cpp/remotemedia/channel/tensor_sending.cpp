@@ -61,8 +61,8 @@ void OutgoingTensors::add(OutgoingTensor&& tensor) {
   several_.push_back(std::move(tensor));
 }
 
-std::vector<LentBlock> lent_blocks(std::span<const OutgoingTensor> tensors) {
-  std::vector<LentBlock> lent;
+LentBlocks lent_blocks(std::span<const OutgoingTensor> tensors) {
+  LentBlocks lent;
   for (const OutgoingTensor& tensor : tensors) {
     if (has_record(tensor)) lent.push_back({tensor.tensor().block(), *tensor.place});
   }

@@ -66,8 +66,10 @@ struct LentBlock {
   SegmentPlace place;
 };
 
+using LentBlocks = std::vector<LentBlock, RecyclingAllocator<LentBlock>>;
+
 /// Those of `tensors` that have a record.
-std::vector<LentBlock> lent_blocks(std::span<const OutgoingTensor> tensors);
+LentBlocks lent_blocks(std::span<const OutgoingTensor> tensors);
 
 /// Calls `each(key, tensor)` for all of `tensors`: by their places in `specs` where that names just these, which is
 /// what it returns; else by name.

@@ -40,7 +40,7 @@ void HeapBlock::give_back() noexcept {
   give_back_recycled(memory, taken);
 }
 
-class ForeignBlock final : public BlockOwner {
+class ForeignBlock final : public BlockOwner, public Recycled {
  public:
   ForeignBlock(std::byte* data, std::size_t bytes, bool read_only, void* keep, void (*release)(void*) noexcept) noexcept
       : BlockOwner(data, bytes, BlockKind::foreign, read_only), keep_(keep), release_(release) {}

@@ -32,13 +32,13 @@ struct ModelWorkerClient::Impl {
   }
 
   /// Null where it would have to wait.
-  template <class State, class... Arguments>
-  std::shared_ptr<State> try_submit(const TensorMap& inputs, const InferOptions& options, Arguments... arguments) {
+  template <class State>
+  std::shared_ptr<State> try_submit(const TensorMap& inputs, const InferOptions& options) {
     const std::shared_ptr<detail::WorkerConnection> connection = link.newest();
     if (connection->is_over()) return nullptr;
     const TimePoint deadline = link.deadline_after(options.timeout);
     constexpr auto kReceiver = detail::ReceivedBy::connection;
-    auto state = std::allocate_shared<State>(RecyclingAllocator<State>(), deadline, kReceiver, std::move(arguments)...);
+    auto state = std::allocate_shared<State>(RecyclingAllocator<State>(), deadline, kReceiver);
     try {
       const Sending sending{options, deadline, false, kReceiver, detail::Waiting::refused};
       return send(connection, state, inputs, sending) ? state : nullptr;
@@ -134,9 +134,9 @@ InferenceFuture ModelWorkerClient::infer_async(const TensorMap& inputs, const In
       impl_->submit<InferenceFuture::State>(inputs, options, false, detail::ReceivedBy::connection, std::move(done)));
 }
 
-std::optional<InferenceFuture> ModelWorkerClient::try_infer_async(
-    const TensorMap& inputs, const InferOptions& options, std::function<void(TensorMap, std::exception_ptr)> done) {
-  auto state = impl_->try_submit<InferenceFuture::State>(inputs, options, std::move(done));
+std::optional<InferenceFuture> ModelWorkerClient::try_infer_future(const TensorMap& inputs,
+                                                                   const InferOptions& options) {
+  auto state = impl_->try_submit<InferenceFuture::State>(inputs, options);
   return state != nullptr ? std::optional(InferenceFuture(std::move(state))) : std::nullopt;
 }
 

@@ -53,6 +53,7 @@ class REMOTEMEDIA_API InferenceFuture {
  public:
   InferenceFuture() = default;
 
+  /// Whether get() does not wait.
   bool ready() const;
 
   /// False when `deadline` passed first. At the call's own it is over.
@@ -62,6 +63,10 @@ class REMOTEMEDIA_API InferenceFuture {
   ///
   /// Errors:  those of ModelWorkerClient::infer; invalid_argument the second time.
   TensorMap get();
+
+  /// Calls `ready` once, when get() does not wait: perhaps now, and on any thread. It must not throw, and hold nothing
+  /// up. Another one takes its place, as long as it was not called.
+  void when_ready(std::function<void()> ready);
 
   /// In the worker too: a call that waits there never runs, a running one is told. The call ends with cancelled, unless
   /// its answer was on its way.
@@ -93,7 +98,7 @@ class REMOTEMEDIA_API InferenceStream {
   bool wait_until(TimePoint deadline);
 
   /// Calls `readable` once, when next() has something: perhaps now, and on any thread. It must not throw, and hold
-  /// nothing up.
+  /// nothing up. Another one takes its place, as long as it was not called.
   void when_readable(std::function<void()> readable);
 
   void cancel();
@@ -144,10 +149,9 @@ class REMOTEMEDIA_API ModelWorkerClient {
   InferenceFuture infer_async(const TensorMap& inputs, const InferOptions& options,
                               std::function<void(TensorMap, std::exception_ptr)> done);
 
-  /// The same where nothing has to be waited for: a connection is there, and memory that the worker reads. None, and
-  /// `done` is never called, where something has. For a thread that holds others up while it waits.
-  std::optional<InferenceFuture> try_infer_async(const TensorMap& inputs, const InferOptions& options,
-                                                 std::function<void(TensorMap, std::exception_ptr)> done);
+  /// infer_future() where nothing has to be waited for: a connection is there, and memory that the worker reads. None
+  /// where something has. For a thread that holds others up while it waits.
+  std::optional<InferenceFuture> try_infer_future(const TensorMap& inputs, const InferOptions& options = {});
 
   InferenceStream infer_stream(const TensorMap& inputs, const InferOptions& options = {});
 

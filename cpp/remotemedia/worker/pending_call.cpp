@@ -67,40 +67,29 @@ bool PendingCall::settle(Answer&& last, Unread unread) {
   return true;
 }
 
-template <class Condition>
-bool PendingCall::wait_until(const Condition& condition, TimePoint deadline) {
+bool PendingCall::wait_until_readable(TimePoint deadline) {
   check_not_inherited();
   deadline = std::min(deadline, deadline_);
   if (receiver_ == ReceivedBy::caller || connection_->lets_others_receive()) {
-    connection_->receive_until(number_, receiver_, condition, deadline);
+    connection_->receive_until(number_, receiver_, [this] { return is_readable(); }, deadline);
   } else {
-    while (!condition()) {
-      MutexLock lock(mutex_);
-      if (!unread_.empty() || settled()) continue;
-      if (monotonic_clock().now() >= deadline) break;
+    MutexLock lock(mutex_);
+    while (!is_readable() && monotonic_clock().now() < deadline) {
       monotonic_clock().wait_until(changed_, mutex_, deadline);
     }
   }
-  if (condition()) return true;
+  if (is_readable()) return true;
   if (monotonic_clock().now() < deadline_) return false;
   if (settle(over(ErrorCode::deadline_exceeded, "the call's timeout has passed"))) connection_->cancel(number_);
   return true;
-}
-
-bool PendingCall::wait_until_settled(TimePoint deadline) {
-  return wait_until([this] { return settled(); }, deadline);
-}
-
-bool PendingCall::wait_until_readable(TimePoint deadline) {
-  return wait_until([this] { return is_readable(); }, deadline);
 }
 
 void PendingCall::when_readable(std::function<void()> readable) {
   check_not_inherited();
   {
     MutexLock lock(mutex_);
-    if (unread_.empty() && !settled()) {
-      readable_ = std::move(readable);
+    if (!is_readable()) {
+      readable.swap(readable_);  // what it replaces goes without the mutex
       return;
     }
   }

@@ -39,14 +39,15 @@ class PendingCall {
   /// One answer, or the last. Calls `done` with the last.
   void answer(Answer&& answer);
 
-  bool settled() const noexcept { return settled_.load(std::memory_order_acquire); }
+  /// Whether next() does not wait.
+  bool is_readable() const noexcept { return settled() || any_unread_.load(std::memory_order_acquire); }
 
   /// False when `deadline` passed first. At the call's own deadline it is over. Where the caller receives, he does it
   /// here.
-  bool wait_until_settled(TimePoint deadline);
   bool wait_until_readable(TimePoint deadline);
 
-  /// Calls `readable` once, as soon as next() has something: perhaps now, and on any thread. Must not throw.
+  /// Calls `readable` once, as soon as next() does not wait: perhaps now, and on any thread. Must not throw. Another
+  /// one takes its place.
   void when_readable(std::function<void()> readable);
 
   /// Waits for the next answer. None after the last.
@@ -65,9 +66,7 @@ class PendingCall {
   enum class Unread { kept, dropped };
 
   bool settle(Answer&& last, Unread unread = Unread::kept);
-  bool is_readable() const noexcept { return settled() || any_unread_.load(std::memory_order_acquire); }
-  template <class Condition>
-  bool wait_until(const Condition& condition, TimePoint deadline);
+  bool settled() const noexcept { return settled_.load(std::memory_order_acquire); }
 
   const TimePoint deadline_;
   const ReceivedBy receiver_;

@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from concurrent.futures import Future, InvalidStateError
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any, Literal, TypeAlias
 
 from remotemedia import _core
@@ -15,11 +15,11 @@ from remotemedia._core import ModelSignature, TensorBuffer, WorkerInfo
 from remotemedia.core import arguments as check
 from remotemedia.core.array_like import ArrayLike
 from remotemedia.core.errors import InvalidArgument, WorkerUnavailable
+from remotemedia.worker.inference_future import InferenceFuture
 from remotemedia.worker.tls_config import TlsConfig
 from remotemedia.worker.tracing import current_span
 
 Transport: TypeAlias = Literal["auto", "shared_memory", "grpc"]
-Settle: TypeAlias = Callable[[Any, BaseException | None], object]
 
 
 class ModelWorkerClient:
@@ -134,12 +134,9 @@ class ModelWorkerClient:
             inputs: As infer().
             **options: As infer(), but for idempotent.
         """
-        future = _InferenceFuture()
         if options:
-            future.call = self._submit(future.settle, inputs, **options)
-        else:
-            future.call = self._client.submit(future.settle, inputs, {}, None, None, 0, None, current_span())
-        return future
+            return InferenceFuture(self._submit(inputs, **options))
+        return InferenceFuture(self._client.submit(inputs, {}, None, None, 0, None, current_span()))
 
     async def infer_async(
         self, inputs: Any = None, /, *, timeout: float | None = None, idempotent: bool = False, **options: Any
@@ -171,20 +168,23 @@ class ModelWorkerClient:
     async def _submit_async(self, inputs: Any, **options: Any) -> tuple[_core.PendingCall, asyncio.Future[Any]]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-
-        def settle(outputs: Any, error: BaseException | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
-                loop.call_soon_threadsafe(_settle, answer, outputs, error)
-
         if self._client.is_connected():
-            return self._submit(settle, inputs, **options), answer
-        # The loop must not wait for a connection.
-        submitting = asyncio.ensure_future(asyncio.to_thread(self._submit, settle, inputs, **options))
-        try:
-            return await asyncio.shield(submitting), answer
-        except asyncio.CancelledError:
-            submitting.add_done_callback(_cancel)
-            raise
+            call = self._submit(inputs, **options)
+        else:
+            # The loop must not wait for a connection.
+            submitting = asyncio.ensure_future(asyncio.to_thread(self._submit, inputs, **options))
+            try:
+                call = await asyncio.shield(submitting)
+            except asyncio.CancelledError:
+                submitting.add_done_callback(_cancel)
+                raise
+
+        def settle() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+                loop.call_soon_threadsafe(_settle, answer, call)
+
+        call.when_done(settle)
+        return call, answer
 
     def infer_stream(self, inputs: Any = None, /, **options: Any) -> Iterator[Any]:
         """The answers to one request, one after the other. Closing the iterator, or dropping it, cancels.
@@ -250,7 +250,6 @@ class ModelWorkerClient:
 
     def _submit(
         self,
-        settle: Settle,
         inputs: Any = None,
         /,
         *,
@@ -263,7 +262,7 @@ class ModelWorkerClient:
         **named: ArrayLike,
     ) -> _core.PendingCall:
         trace = _trace(traceparent, tracestate)
-        return self._client.submit(settle, inputs, named, parameters, session_id, priority, timeout, trace)
+        return self._client.submit(inputs, named, parameters, session_id, priority, timeout, trace)
 
     def _stream(
         self,
@@ -282,50 +281,25 @@ class ModelWorkerClient:
         return self._client.infer_stream(inputs, named, parameters, session_id, priority, timeout, trace)
 
 
-class _InferenceFuture(Future[Any]):
-    call: _core.PendingCall
-
-    def settle(self, outputs: Any, error: BaseException | None) -> None:
-        try:
-            if error is not None:
-                self.set_exception(error)
-            else:
-                self.set_result(outputs)
-        except InvalidStateError:
-            self.set_running_or_notify_cancel()
-
-    def result(self, timeout: float | None = None) -> Any:
-        return super().result(self._waited(timeout))
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        return super().exception(self._waited(timeout))
-
-    def _waited(self, timeout: float | None) -> float | None:
-        """What is left of the timeout after this thread has received answers; None when it is answered."""
-        if self.done() or (timeout is not None and not timeout > 0):
-            return timeout
-        return None if self.call.wait(timeout) else 0
-
-    def cancel(self) -> bool:
-        cancelled = super().cancel()
-        if cancelled:
-            self.call.cancel()
-        return cancelled
-
-
 def _trace(traceparent: str | None, tracestate: str | None) -> tuple[str, str] | None:
     if traceparent is None:
         return current_span()
     return check.text("traceparent", traceparent), "" if tracestate is None else check.text("tracestate", tracestate)
 
 
-def _settle(answer: asyncio.Future[Any], outputs: Any, error: BaseException | None) -> None:
+def _settle(answer: asyncio.Future[Any], call: _core.PendingCall) -> None:
     if answer.done():
         return
+    error = call.exception(0)
     if error is not None:
         answer.set_exception(error)
     else:
-        answer.set_result(outputs)
+        answer.set_result(call.result(0))
+
+
+def _wake(readable: asyncio.Future[None]) -> None:
+    if not readable.done():
+        readable.set_result(None)
 
 
 def _cancel(submitting: asyncio.Task[_core.PendingCall]) -> None:
@@ -348,7 +322,7 @@ class _AsyncAnswers:
 
         def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
-                loop.call_soon_threadsafe(_settle, readable, None, None)
+                loop.call_soon_threadsafe(_wake, readable)
 
         self._stream.when_readable(tell)
         try:

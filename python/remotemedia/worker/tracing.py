@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def current_span() -> tuple[str, str] | None:
     """The traceparent and the tracestate of the span that is current here."""
     trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return None
     get_current_span = getattr(trace, "get_current_span", None)  # while another thread imports it there is none yet
     if get_current_span is None:
         return None

@@ -6,13 +6,13 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "../errors.h"
 #include "../gil.h"
 #include "data_type.h"
 #include "py_tensor.h"
 #include "remotemedia/base/error.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/tensor/packed_bytes.h"
 
 namespace nb = nanobind;
@@ -21,9 +21,12 @@ namespace remotemedia::python {
 namespace {
 
 // What an exported buffer points to.
-struct ExportedBuffer {
+struct ExportedBuffer : Recycled {
+  explicit ExportedBuffer(const TensorBuffer& exported) : tensor(exported) {}
+
   TensorBuffer tensor;
-  std::vector<Py_ssize_t> axes;  // extents, then strides in bytes
+  std::array<Py_ssize_t, kMaxRank> extents;
+  std::array<Py_ssize_t, kMaxRank> strides;  // in bytes
 };
 
 bool column_major(const TensorBuffer& tensor) { return tensor.transpose().is_contiguous(); }
@@ -45,10 +48,10 @@ const char* objection(const TensorBuffer& tensor, int flags) {
 void fill(Py_buffer& view, const TensorBuffer& tensor, int flags) {
   const std::size_t rank = tensor.shape().size();
   const auto itemsize = static_cast<Py_ssize_t>(remotemedia::itemsize(tensor.dtype()));
-  auto exported = std::make_unique<ExportedBuffer>(ExportedBuffer{tensor, std::vector<Py_ssize_t>(2 * rank)});
+  auto exported = std::make_unique<ExportedBuffer>(tensor);
   for (std::size_t axis = 0; axis < rank; ++axis) {
-    exported->axes[axis] = static_cast<Py_ssize_t>(tensor.shape()[axis]);
-    exported->axes[rank + axis] = static_cast<Py_ssize_t>(tensor.strides()[axis]) * itemsize;
+    exported->extents[axis] = static_cast<Py_ssize_t>(tensor.shape()[axis]);
+    exported->strides[axis] = static_cast<Py_ssize_t>(tensor.strides()[axis]) * itemsize;
   }
   view.buf = const_cast<std::byte*>(tensor.data());
   view.len = static_cast<Py_ssize_t>(tensor.nbytes());
@@ -57,8 +60,8 @@ void fill(Py_buffer& view, const TensorBuffer& tensor, int flags) {
   view.format = (flags & PyBUF_FORMAT) != 0 ? const_cast<char*>(buffer_format(tensor.dtype())) : nullptr;
   const bool shaped = (flags & PyBUF_ND) != 0;
   view.ndim = shaped ? static_cast<int>(rank) : 1;
-  view.shape = shaped && rank > 0 ? exported->axes.data() : nullptr;
-  view.strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES && rank > 0 ? exported->axes.data() + rank : nullptr;
+  view.shape = shaped && rank > 0 ? exported->extents.data() : nullptr;
+  view.strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES && rank > 0 ? exported->strides.data() : nullptr;
   view.suboffsets = nullptr;
   view.internal = exported.release();
 }
@@ -88,7 +91,7 @@ int get_buffer(PyObject* object, Py_buffer* view, int flags) noexcept {
 void release_buffer(PyObject*, Py_buffer* view) noexcept { delete static_cast<ExportedBuffer*>(view->internal); }
 
 ForeignBuffer::ForeignBuffer(nb::handle exporter, int flags) {
-  auto view = std::make_unique<Py_buffer>();
+  auto view = std::make_unique<View>();
   if (PyObject_GetBuffer(exporter.ptr(), view.get(), flags) != 0) throw nb::python_error();
   view_ = view.release();
 }
@@ -122,7 +125,7 @@ TensorBuffer ForeignBuffer::to_tensor(const TensorLayout& layout) && {
   }
   MemoryBlock block = adopt_foreign_block(first + size.begin, static_cast<std::size_t>(size.end - size.begin),
                                           view_->readonly != 0, view_, [](void* kept) noexcept {
-                                            auto* const view = static_cast<Py_buffer*>(kept);
+                                            auto* const view = static_cast<View*>(kept);
                                             const AnyThreadGil gil;
                                             if (!gil) return;  // the interpreter's memory goes as a whole
                                             PyBuffer_Release(view);

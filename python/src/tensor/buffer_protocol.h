@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/tensor/tensor_buffer.h"
 
 namespace remotemedia::python {
@@ -36,7 +37,9 @@ class ForeignBuffer {
   TensorBuffer to_tensor(const TensorLayout& layout) &&;
 
  private:
-  Py_buffer* view_;
+  struct View : Py_buffer, Recycled {};
+
+  View* view_;
 };
 
 /// A view of a contiguous buffer, which has as many bytes as the shape takes; of bytes, whose lengths are checked.

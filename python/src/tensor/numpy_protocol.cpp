@@ -32,10 +32,11 @@ nb::handle ndarray_type() {
 
 // The tensor whose elements the array shows; an empty one if they are no tensor's.
 TensorBuffer lender_of(nb::handle array) {
+  static const nb::handle base = nb::str("base").release();
   nb::object owner = nb::borrow(array);
   while (true) {
     if (PyObject_IsInstance(owner.ptr(), ndarray_type().ptr()) == 1) {
-      owner = owner.attr("base");
+      owner = owner.attr(base);
     } else if (PyMemoryView_Check(owner.ptr()) != 0) {
       owner = owner.attr("obj");
     } else {

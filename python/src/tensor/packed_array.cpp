@@ -35,8 +35,11 @@ nb::object bytes_of(nb::handle element, std::size_t at) {
 }  // namespace
 
 bool is_array_of_text(nb::handle array) {
-  const auto kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
-  return kind == "O" || kind == "S" || kind == "U";
+  static const nb::handle dtype = nb::str("dtype").release();
+  static const nb::handle kind = nb::str("kind").release();
+  const nb::object letter = array.attr(dtype).attr(kind);
+  const Py_UCS4 code = PyUnicode_Check(letter.ptr()) != 0 ? PyUnicode_ReadChar(letter.ptr(), 0) : U'O';
+  return code == U'O' || code == U'S' || code == U'U';
 }
 
 TensorBuffer packed_of_array(nb::handle array) {

@@ -57,7 +57,12 @@ void PyTensor::let_go() noexcept {
 
 const TensorBuffer& PyTensor::of(nb::handle object) { return nb::inst_ptr<PyTensor>(object)->get(); }
 
-nb::object tensor_object(TensorBuffer tensor) { return nb::cast(PyTensor(std::move(tensor))); }
+nb::object tensor_object(TensorBuffer tensor) {
+  nb::object object = nb::inst_alloc(nb::type<PyTensor>());
+  new (nb::inst_ptr<PyTensor>(object)) PyTensor(std::move(tensor));
+  nb::inst_mark_ready(object);
+  return object;
+}
 
 Dims dims_of(nb::handle extents) {
   if (PyTuple_Check(extents.ptr()) != 0) return dims_of_tuple(extents);

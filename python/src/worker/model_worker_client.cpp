@@ -25,6 +25,7 @@
 #include "calls.h"
 #include "deliveries.h"
 #include "left_alone.h"
+#include "pending_call.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/memory/fork_generation.h"
 #include "remotemedia/worker/repeats.h"
@@ -74,35 +75,6 @@ class PyClient {
   std::shared_ptr<ModelWorkerClient> client_;
   std::shared_ptr<Deliveries> deliveries_ = std::make_shared<Deliveries>();
   std::optional<ExitPlace> exit_place_;
-};
-
-/// A call whose answer goes to a function.
-class PyPendingCall {
- public:
-  explicit PyPendingCall(InferenceFuture call) noexcept : call_(std::move(call)) {}
-
-  void cancel() {
-    InferenceFuture call = call_;
-    const NoGil others_go_on;
-    call.cancel();
-  }
-
-  bool wait(std::optional<double> seconds) const {
-    InferenceFuture call = call_;
-    const TimePoint deadline =
-        seconds ? later(monotonic_clock().now(), duration_of("timeout", *seconds)) : TimePoint::max();
-    bool there = false;
-    wait_in_slices(
-        [&](TimePoint slice) {
-          there = call.wait_until(std::min(slice, deadline));
-          return there || monotonic_clock().now() >= deadline;
-        },
-        [] {});
-    return there;
-  }
-
- private:
-  InferenceFuture call_;
 };
 
 /// Answers one after the other. All of it with the GIL, but for the waiting.
@@ -214,16 +186,15 @@ nb::object infer(const PyClient& self, nb::handle inputs, nb::handle named, nb::
   }
 }
 
-PyPendingCall submit(const PyClient& self, nb::object done, nb::handle inputs, nb::handle named, nb::handle parameters,
+PyPendingCall submit(const PyClient& self, nb::handle inputs, nb::handle named, nb::handle parameters,
                      nb::handle session_id, nb::handle priority, nb::handle timeout, nb::handle trace) {
   const auto client = self.get();
   const PyCall call =
       call_of(*client->shared_signature(), inputs, named, parameters, session_id, priority, timeout, trace);
-  auto answer = self.deliveries()->to(std::move(done), call.one_output);
-  if (is_quickly_copied(call.inputs)) {
-    if (auto sent = client->try_infer_async(call.inputs, call.options, answer)) return PyPendingCall(std::move(*sent));
-  }
-  return without_gil([&] { return PyPendingCall(client->infer_async(call.inputs, call.options, std::move(answer))); });
+  std::optional<InferenceFuture> sent;
+  if (is_quickly_copied(call.inputs)) sent = client->try_infer_future(call.inputs, call.options);
+  if (!sent) sent = without_gil([&] { return client->infer_future(call.inputs, call.options); });
+  return PyPendingCall(std::move(*sent), call.one_output, self.deliveries());
 }
 
 std::unique_ptr<PyStream> infer_stream(const PyClient& self, nb::handle inputs, nb::handle named, nb::handle parameters,
@@ -256,25 +227,32 @@ constexpr const char* kOptions =
     "inputs: object, named: dict[str, typing.Any], parameters: collections.abc.Mapping[str, typing.Any] | None, "
     "session_id: str | None, priority: int, timeout: float | None, trace: tuple[str, str] | None";
 
-std::string signature(const std::string& name, const std::string& before, const std::string& result,
-                      const std::string& behind = "") {
-  return "def " + name + "(self, " + before + kOptions + behind + ") -> " + result;
+std::string signature(const std::string& name, const std::string& result, const std::string& behind = "") {
+  return "def " + name + "(self, " + kOptions + behind + ") -> " + result;
 }
 
 }  // namespace
 
 void bind_model_worker_client(nb::module_& m) {
-  static const std::string infer_signature = signature("infer", "", "typing.Any", ", idempotent: bool");
-  static const std::string stream_signature = signature("infer_stream", "", "InferenceStream");
-  static const std::string submit_signature = signature(
-      "submit", "done: collections.abc.Callable[[typing.Any, BaseException | None], object], ", "PendingCall");
+  static const std::string infer_signature = signature("infer", "typing.Any", ", idempotent: bool");
+  static const std::string stream_signature = signature("infer_stream", "InferenceStream");
+  static const std::string submit_signature = signature("submit", "PendingCall");
 
-  nb::class_<PyPendingCall>(m, "PendingCall", "A call whose answer goes to a function.")
-      .def(
-          "wait", &PyPendingCall::wait, "seconds"_a.none(),
-          "Waits for its answer, or for some seconds, and receives those of others meanwhile: quicker than to wait for "
-          "the function to be called. Whether it is answered; the function may be about to be called still.")
-      .def("cancel", &PyPendingCall::cancel, "In the worker too.");
+  static PyType_Slot call_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PyPendingCall::traverse)},
+                                     {Py_tp_clear, reinterpret_cast<void*>(&PyPendingCall::clear)},
+                                     {0, nullptr}};
+  nb::class_<PyPendingCall>(m, "PendingCall", nb::type_slots(call_slots),
+                            "A call under way, and its answer from when somebody asks for it.")
+      .def("done", &PyPendingCall::done)
+      .def("cancelled", &PyPendingCall::cancelled)
+      .def("cancel", &PyPendingCall::cancel, "In the worker too. Whether it was in time.")
+      .def("result", &PyPendingCall::result, "timeout"_a.none(), "As concurrent.futures.Future.result.",
+           nb::sig("def result(self, timeout: float | None) -> typing.Any"))
+      .def("exception", &PyPendingCall::exception, "timeout"_a.none(), "As concurrent.futures.Future.exception.",
+           nb::sig("def exception(self, timeout: float | None) -> BaseException | None"))
+      .def("when_done", &PyPendingCall::when_done, "done"_a,
+           "Calls done() once: now, or on any thread. Only the last one is called.",
+           nb::sig("def when_done(self, done: collections.abc.Callable[[], object]) -> None"));
 
   nb::class_<PyStream>(m, "InferenceStream", nb::is_weak_referenceable(),
                        "Many answers to one request. Closed, or dropped, it cancels it.")
@@ -296,9 +274,8 @@ void bind_model_worker_client(nb::module_& m) {
                   "token"_a)
       .def("infer", &infer, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(), "priority"_a,
            "timeout"_a.none(), "trace"_a.none(), "idempotent"_a, nb::sig(infer_signature.c_str()))
-      .def("submit", &submit, "done"_a, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),
-           "priority"_a, "timeout"_a.none(), "trace"_a.none(),
-           "Calls done(outputs, None) or done(None, error), on whichever thread.", nb::sig(submit_signature.c_str()))
+      .def("submit", &submit, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),
+           "priority"_a, "timeout"_a.none(), "trace"_a.none(), nb::sig(submit_signature.c_str()))
       .def("infer_stream", &infer_stream, "inputs"_a.none(), "named"_a, "parameters"_a.none(), "session_id"_a.none(),
            "priority"_a, "timeout"_a.none(), "trace"_a.none(), nb::sig(stream_signature.c_str()))
       .def("allocate", &allocate, "shape"_a, "dtype"_a.none(),

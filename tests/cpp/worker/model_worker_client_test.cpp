@@ -97,18 +97,44 @@ TEST_F(ModelWorkerClientTest, DoneIsCalledOnceWithOutputsOrAnError) {
 TEST_F(ModelWorkerClientTest, ACallThatMustNotWaitIsMadeOnlyWhereAWorkerIsConnected) {
   start();
   ModelWorkerClient client = connect();
-  Given answer;
-  EXPECT_TRUE(client.try_infer_async(inputs({3}), {}, answer.done()));
-  EXPECT_THAT(outputs(answer.get()), ElementsAre(6));
+  std::optional<InferenceFuture> call = client.try_infer_future(inputs({3}));
+  ASSERT_TRUE(call);
+  EXPECT_THAT(outputs(call->get()), ElementsAre(6));
   EXPECT_EQ(code_thrown([&] {
-              client.try_infer_async({{"z", numbers({1})}}, {}, answer.done());
+              client.try_infer_future({{"z", numbers({1})}});
             }),
             ErrorCode::invalid_tensor);
   transport_.newest()->break_off();
-  EXPECT_FALSE(client.try_infer_async(inputs({3}), {}, answer.done()));
+  EXPECT_FALSE(client.try_infer_future(inputs({3})));
   client.close();
-  EXPECT_FALSE(client.try_infer_async(inputs({3}), {}, answer.done()));
-  EXPECT_EQ(answer.times.count(), 1);
+  EXPECT_FALSE(client.try_infer_future(inputs({3})));
+}
+
+TEST_F(ModelWorkerClientTest, WhoAsksToBeToldIsToldOnceTheFutureIsReady) {
+  start();
+  ModelWorkerClient client = connect();
+  InferenceFuture call = held_call(client);
+  EventCount replaced;
+  EventCount told;
+  call.when_ready([&] { replaced.add(); });
+  call.when_ready([&] {
+    EXPECT_TRUE(call.ready());
+    told.add();
+  });
+  EXPECT_EQ(told.count(), 0);
+  model_->let_go();
+  told.wait_for(1);
+  call.when_ready([&] { told.add(); });
+  EXPECT_EQ(told.count(), 2);
+  EXPECT_THAT(outputs(call.get()), ElementsAre(2));
+  EXPECT_EQ(replaced.count(), 0);
+
+  InferenceFuture cancelled = held_call(client);
+  cancelled.when_ready([&] { told.add(); });
+  cancelled.cancel();
+  EXPECT_EQ(told.count(), 3);
+  EXPECT_EQ(code_thrown([&] { cancelled.get(); }), ErrorCode::cancelled);
+  model_->let_go();
 }
 
 TEST_F(ModelWorkerClientTest, WhatTheModelDoesNotTakeIsNotSent) {

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What infer_future() gives."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+from remotemedia import _core
+
+_completing = threading.Lock()
+
+
+class InferenceFuture(Future[Any]):
+    """A concurrent.futures.Future whose call knows its answer; whoever waits for it receives it.
+
+    What Future.__init__ makes takes as long as a call. It is made for those who do more than to wait, as
+    concurrent.futures.wait(), add_done_callback() and asyncio.wrap_future() do.
+    """
+
+    _is_complete = False
+
+    def __init__(self, call: _core.PendingCall) -> None:
+        self._call = call
+
+    def result(self, timeout: float | None = None) -> Any:
+        return self._call.result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        return self._call.exception(timeout)
+
+    def done(self) -> bool:
+        return self._call.done()
+
+    def cancelled(self) -> bool:
+        return self._call.cancelled()
+
+    def cancel(self) -> bool:
+        return self._call.cancel()
+
+    def _complete(self) -> None:
+        with _completing:
+            if self._is_complete:
+                return
+            super().__init__()
+            self._is_complete = True
+        self._call.when_done(self._settle)
+
+    def _settle(self) -> None:
+        if super().done():
+            return
+        if self._call.cancelled():
+            super().cancel()
+            self.set_running_or_notify_cancel()
+        elif (error := self._call.exception(0)) is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(self._call.result(0))
+
+
+class _MadeLate:
+    """An attribute of a Future, which is not there before somebody asks for it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, future: InferenceFuture | None, owner: type[InferenceFuture]) -> Any:
+        if future is None:
+            return self
+        future._complete()
+        return vars(future)[self._name]
+
+
+for _name in vars(Future()):
+    setattr(InferenceFuture, _name, _MadeLate(_name))
