@@ -145,13 +145,9 @@ void ClientSession::receive_some(const std::function<bool()>& done, TimePoint de
         if (!came) platform::cpu_relax();
       }
       if (came) {
-        if (!early_.empty() && !receive_socket()) {
-          end(gone());
-          return;
-        }
         if (waits_since != kNot) spin.waited(last_look - waits_since);
         if (done()) {
-          while (then == Then::take_what_is_there && early_.empty() && ++in_burst < kMostInBurst && receive_ring()) {
+          while (then == Then::take_what_is_there && ++in_burst < kMostInBurst && receive_ring()) {
           }
           return;
         }
@@ -190,6 +186,7 @@ void ClientSession::receive_some(const std::function<bool()>& done, TimePoint de
       const bool socket_ready = std::ranges::any_of(ready, [](std::size_t index) { return index < 2; });
       if (socket_ready && !receive_socket()) {
         empty_ring();
+        take_early();
         end(gone());
         return;
       }
@@ -203,6 +200,12 @@ void ClientSession::receive_some(const std::function<bool()>& done, TimePoint de
 }
 
 bool ClientSession::receive_ring() {
+  if (!receive_record()) return false;
+  take_early();
+  return true;
+}
+
+bool ClientSession::receive_record() {
   if (rings_ == nullptr || !rings_->ready()) return false;
   Record record;
   if (!rings_->pop(record)) return false;
@@ -212,23 +215,28 @@ bool ClientSession::receive_ring() {
 
 /// What was sent before a message that is here. More than the ring holds was not.
 void ClientSession::empty_ring() {
-  for (std::uint32_t taken = 0; taken < limits_.ring_depth && receive_ring(); ++taken) {
+  for (std::uint32_t taken = 0; taken < limits_.ring_depth && receive_record(); ++taken) {
+  }
+}
+
+/// Messages before which a segment was read, once whatever needed it is taken.
+void ClientSession::take_early() {
+  while (!early_.empty()) {
+    platform::Message message = std::move(early_.front());
+    early_.pop_front();
+    take(message);
   }
 }
 
 /// A fair share of it, so that a deadline is seen whatever the worker sends. False when the worker has gone.
 bool ClientSession::receive_socket() {
   heard_at_.store(monotonic_clock().coarse_now().time_since_epoch(), std::memory_order_relaxed);
-  while (!early_.empty()) {
-    platform::Message message = std::move(early_.front());
-    early_.pop_front();
-    take(message);
-  }
   for (int taken = 0; taken < kShareOfSocket; ++taken) {
     platform::Message message;
     switch (channel_->receive(message, TimePoint{})) {
       case platform::DescriptorChannel::Received::message:
         take(message);
+        take_early();
         break;
       case platform::DescriptorChannel::Received::nothing:
         return !watch_.wait(TimePoint{});
@@ -240,7 +248,7 @@ bool ClientSession::receive_socket() {
 }
 
 /// Reads on until one has come: a pipe may be slower than the ring. What else comes has to wait, so that it stays in
-/// order with the ring.
+/// order with what is being taken.
 void ClientSession::receive_segment() {
   const TimePoint until = later(monotonic_clock().now(), kSegmentTime);
   for (;;) {

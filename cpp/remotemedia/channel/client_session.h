@@ -117,7 +117,9 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   enum class Then { stop, take_what_is_there };
   void receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin, Then then = Then::stop);
   bool receive_ring();
+  bool receive_record();
   void empty_ring();
+  void take_early();
   bool receive_socket();
   void receive_segment();
   void run_own_thread();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -93,9 +94,16 @@ class RingWorker {
   }
 
   bool push(const TensorDescriptor& descriptor) {
-    const bool pushed = rings_->push(encode(descriptor));
+    const bool pushed = push_unheard(descriptor);
     rings_->wake_peer();
     return pushed;
+  }
+  bool push_unheard(const TensorDescriptor& descriptor) { return rings_->push(encode(descriptor)); }
+
+  /// Or until it is about to.
+  void wait_until_client_sleeps() const {
+    auto& sleeping = *reinterpret_cast<std::uint32_t*>(behind_header(*segments_[0]).data() + 64);
+    while (std::atomic_ref(sleeping).load() == 0) std::this_thread::yield();
   }
 
   /// Its own part of the rings: how far it has read at 0, how far it has written at 128.
