@@ -74,6 +74,7 @@ void ClientSession::run_own_thread() {
     {
       MutexLock lock(mutex_);
       const auto may_receive = [this]() REMOTEMEDIA_REQUIRES(mutex_) {
+        if (answer_was_taken_.exchange(false)) own_thread_rests_until_ = later(monotonic_clock().now(), kRest);
         return !receiving_ && for_own_thread_ > 0 && !over_ && monotonic_clock().now() >= own_thread_rests_until_;
       };
       while (!closing_ && !may_receive() && !has_passed(next_deadline())) {
@@ -92,7 +93,7 @@ void ClientSession::run_own_thread() {
       receive_some(
           [&] {
             MutexLock lock(mutex_);
-            return closing_ || waiters_ > 0 || for_own_thread_ == 0 || next_deadline() < until;
+            return closing_ || waiters_ > 0 || answer_was_taken_ || for_own_thread_ == 0 || next_deadline() < until;
           },
           until, spin);
       MutexLock lock(mutex_);

@@ -74,6 +74,9 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   }
   bool receive_until(const std::function<bool()>& done, TimePoint deadline, ReceivedBy receiver = ReceivedBy::caller);
   bool lets_others_receive() const noexcept override { return true; }
+  void answer_taken() noexcept override {
+    if (!answer_was_taken_.load(std::memory_order_relaxed)) answer_was_taken_ = true;
+  }
   WorkerInfo status(TimePoint deadline) override;
   HealthReport health(TimePoint deadline) override;
   void close() noexcept override;
@@ -85,7 +88,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
     std::function<void(const WorkerMessage&)> on_message;  ///< Of a question.
     ReceivedBy receiver = ReceivedBy::caller;
     TimePoint deadline = TimePoint::max();  ///< At which the own thread answers it, if nobody else did.
-    LentBlocks lent;            ///< What the worker may be reading.
+    LentBlocks lent;                        ///< What the worker may be reading.
   };
   struct ChunkedAnswer {
     std::uint64_t request = 0;
@@ -135,6 +138,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   void take_answer(const AnswerMessage& answer);
   void take_chunk(const ChunkMessage& chunk);
   void finish_chunked();
+  void note_given();
   void give(std::uint64_t request, Answer&& answer, Inputs inputs = Inputs::may_be_read);
 
   const std::string endpoint_;
@@ -155,18 +159,19 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   mutable Mutex mutex_;
   CondVar changed_;
   RecyclingHashMap<std::uint64_t, Pending> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  std::unordered_map<std::uint64_t, LentBlocks> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);  // likewise, of
-                                                                                                   // calls ended
-  std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                                  // of `pending_`
-  std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);         // of the same
-  std::size_t waiters_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;  // that want to receive
-  std::atomic<std::uint64_t> given_{0};                     // counted with the mutex
+  std::unordered_map<std::uint64_t, LentBlocks> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);       // likewise, of
+                                                                                            // calls ended
+  std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                           // of `pending_`
+  std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);  // of the same
+  std::atomic<std::size_t> waiters_{0};  // that want to receive; counted with the mutex
+  std::atomic<std::uint64_t> given_{0};  // answers and replies
   bool receiving_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
   bool closing_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;
   std::atomic<bool> over_{false};                         // set with the mutex
   bool all_told_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  // that it is over
   std::thread own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_);
   TimePoint own_thread_rests_until_ REMOTEMEDIA_GUARDED_BY(mutex_);  // others receive for it
+  std::atomic<bool> answer_was_taken_{false};                        // since the own thread looked
   bool own_thread_sleeps_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;    // until it is told that it is needed
 
   // Of whoever receives.

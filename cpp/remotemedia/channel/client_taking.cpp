@@ -101,9 +101,7 @@ void ClientSession::take(platform::Message& message) {
     if (number == 0) return;
     take_reply(number, read);
   }
-  MutexLock lock(mutex_);
-  ++given_;
-  if (waiters_ > 0) changed_.notify_all();
+  note_given();
 }
 
 void ClientSession::take_reply(std::uint64_t number, const WorkerMessage& reply) {
@@ -160,9 +158,15 @@ void ClientSession::give(std::uint64_t request, Answer&& answer, Inputs inputs) 
     if (const auto found = pending_.find(request); found != pending_.end()) on_answer = found->second.on_answer;
   }
   if (on_answer) on_answer(std::move(answer));
-  MutexLock lock(mutex_);
+  note_given();
+}
+
+/// Whoever waits counts himself before he looks at what was given.
+void ClientSession::note_given() {
   ++given_;
-  if (waiters_ > 0) changed_.notify_all();
+  if (waiters_ == 0) return;
+  MutexLock lock(mutex_);
+  changed_.notify_all();
 }
 
 }  // namespace remotemedia::detail

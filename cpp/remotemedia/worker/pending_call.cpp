@@ -88,6 +88,7 @@ void PendingCall::when_readable(std::function<void()> readable) {
   check_not_inherited();
   {
     MutexLock lock(mutex_);
+    is_told_ = true;
     if (!is_readable()) {
       readable.swap(readable_);  // what it replaces goes without the mutex
       return;
@@ -101,6 +102,7 @@ std::optional<Answer> PendingCall::next() {
   std::optional<Answer> first;
   {
     MutexLock lock(mutex_);
+    if (receiver_ == ReceivedBy::connection && !is_told_) connection_->answer_taken();
     if (unread_.empty()) return std::exchange(last_, std::nullopt);
     first = std::move(unread_.front());
     unread_.pop_front();

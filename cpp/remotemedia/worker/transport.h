@@ -154,6 +154,10 @@ class REMOTEMEDIA_API WorkerConnection {
   /// receive, and takes over a moment after the last one.
   virtual bool lets_others_receive() const noexcept { return false; }
 
+  /// A thread took an answer that the connection had received, without having been told of it. Such a thread would as
+  /// well receive itself, and is let.
+  virtual void answer_taken() noexcept {}
+
   virtual WorkerInfo status(TimePoint deadline) = 0;
   virtual HealthReport health(TimePoint deadline) = 0;
 

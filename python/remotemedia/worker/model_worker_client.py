@@ -136,7 +136,7 @@ class ModelWorkerClient:
         """
         if options:
             return InferenceFuture(self._submit(inputs, **options))
-        return InferenceFuture(self._client.submit(inputs, {}, None, None, 0, None, current_span()))
+        return InferenceFuture(self._client.submit(inputs, None, None, None, 0, None, current_span()))
 
     async def infer_async(
         self, inputs: Any = None, /, *, timeout: float | None = None, idempotent: bool = False, **options: Any

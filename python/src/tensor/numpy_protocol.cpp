@@ -43,7 +43,7 @@ TensorBuffer lender_of(nb::handle array) {
       break;
     }
   }
-  if (!nb::isinstance<PyTensor>(owner)) return {};
+  if (owner.is_none() || !nb::isinstance<PyTensor>(owner)) return {};
   const PyTensor& tensor = *nb::inst_ptr<PyTensor>(owner);
   return tensor.released() ? TensorBuffer() : tensor.get();
 }

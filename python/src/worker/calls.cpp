@@ -38,11 +38,11 @@ std::string names_of(const std::vector<TensorSpec>& specs) {
 }
 
 TensorMap inputs_of(const ModelSignature& signature, nb::handle inputs, nb::handle named) {
-  const bool any_named = PyDict_Size(named.ptr()) > 0;
+  const bool any_named = !named.is_none() && PyDict_Size(named.ptr()) > 0;
   if (!inputs.is_none() && any_named) {
     throw nb::type_error("inputs are given by name or as one argument, not both");
   }
-  if (inputs.is_none()) return tensors_of(named, signature.inputs, "input");
+  if (inputs.is_none()) return any_named ? tensors_of(named, signature.inputs, "input") : TensorMap();
   if (is_mapping(inputs) && !nb::isinstance<PyTensor>(inputs)) return tensors_of(inputs, signature.inputs, "input");
   if (signature.declares_tensors() && signature.inputs.size() != 1) {
     throw Error(ErrorCode::invalid_tensor, "one array is for a model of one input: this one has " +

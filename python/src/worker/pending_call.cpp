@@ -10,6 +10,7 @@
 #include "../seconds.h"
 #include "calls.h"
 #include "remotemedia/base/error.h"
+#include "remotemedia/base/recycled_memory.h"
 #include "waiting.h"
 
 namespace nb = nanobind;
@@ -103,7 +104,7 @@ void PyPendingCall::make_answer() {
   if (answer_.is_valid()) return;
   if (outputs_ == nullptr && error_ == nullptr) {
     try {
-      outputs_ = std::make_shared<const TensorMap>(call_.get());
+      outputs_ = std::allocate_shared<const TensorMap>(RecyclingAllocator<TensorMap>(), call_.get());
     } catch (...) {
       error_ = std::current_exception();
       cancelled_ = cancel_asked_ && is_cancelled(error_);
