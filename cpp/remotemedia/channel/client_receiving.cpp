@@ -28,6 +28,7 @@ constexpr Duration kSegmentTime = std::chrono::seconds{1};  // for one that was 
 constexpr Duration kRest = std::chrono::milliseconds{1};
 
 constexpr int kMostInBurst = 64;
+constexpr int kMostBehind = 8;  // of others', behind the one that was waited for: with more of them caches grow cold
 constexpr Duration kBurstGap = std::chrono::microseconds{5};  // without an answer
 
 /// Looks at the ring between two at the clock.
@@ -129,8 +130,7 @@ void ClientSession::end_late_calls() {
 }
 
 /// Until `done`, the deadline or the end.
-void ClientSession::receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin,
-                                 Then then) {
+void ClientSession::receive_some(const std::function<bool()>& done, TimePoint deadline, SpinTime& spin, Then then) {
   AnswerBurst burst;
   int in_burst = 0;
   try {
@@ -148,7 +148,8 @@ void ClientSession::receive_some(const std::function<bool()>& done, TimePoint de
       if (came) {
         if (waits_since != kNot) spin.waited(last_look - waits_since);
         if (done()) {
-          while (then == Then::take_what_is_there && ++in_burst < kMostInBurst && receive_ring()) {
+          if (then == Then::stop) return;
+          for (int behind = 0; behind < kMostBehind && receive_ring(); ++behind) {
           }
           return;
         }

@@ -159,8 +159,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   mutable Mutex mutex_;
   CondVar changed_;
   RecyclingHashMap<std::uint64_t, Pending> pending_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  std::unordered_map<std::uint64_t, LentBlocks> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);       // likewise, of
-                                                                                            // calls ended
+  std::unordered_map<std::uint64_t, LentBlocks> lent_ REMOTEMEDIA_GUARDED_BY(mutex_);       // of ended calls
   std::size_t for_own_thread_ REMOTEMEDIA_GUARDED_BY(mutex_) = 0;                           // of `pending_`
   std::set<std::pair<TimePoint, std::uint64_t>> deadlines_ REMOTEMEDIA_GUARDED_BY(mutex_);  // of the same
   std::atomic<std::size_t> waiters_{0};  // that want to receive; counted with the mutex

@@ -3,7 +3,7 @@
 #include "remotemedia/channel/input_arena.h"
 
 #include <algorithm>
-#include <functional>
+#include <typeinfo>
 #include <utility>
 
 #include "remotemedia/base/recycled_memory.h"
@@ -15,12 +15,24 @@ namespace remotemedia::detail {
 class InputArena::Block final : public BlockOwner, public Recycled {
  public:
   Block(std::shared_ptr<InputArena> arena, Range* range, std::size_t bytes) noexcept
-      : BlockOwner(static_cast<Space*>(range->space)->mapping.data() + range->offset, bytes, BlockKind::shared_memory,
-                   false),
+      : BlockOwner(space_of(*range).mapping.data() + range->offset, bytes, BlockKind::shared_memory, false),
         arena_(std::move(arena)),
-        range_(range) {}
+        range_(range),
+        place_{space_of(*range).grant.number, space_of(*range).grant.generation, range->offset} {}
+
+  /// None, of another arena or of anything else.
+  static const Block* of(const MemoryBlock& block, const InputArena& arena) noexcept {
+    const BlockOwner* const owner = block.owner();
+    if (owner == nullptr || typeid(*owner) != typeid(Block)) return nullptr;
+    const auto* const found = static_cast<const Block*>(owner);
+    return found->arena_.get() == &arena ? found : nullptr;
+  }
+
+  const SegmentPlace& place() const noexcept { return place_; }
 
  private:
+  static const Space& space_of(const Range& range) noexcept { return *static_cast<const Space*>(range.space); }
+
   void give_back() noexcept override {
     arena_->give_back(range_);
     delete this;
@@ -28,6 +40,7 @@ class InputArena::Block final : public BlockOwner, public Recycled {
 
   std::shared_ptr<InputArena> arena_;
   Range* range_;
+  const SegmentPlace place_;
 };
 
 std::uint64_t InputArena::current_fork_generation() noexcept { return fork_generation(); }
@@ -64,18 +77,9 @@ void InputArena::give_back(Range* range) noexcept {
   ranges_.give_back(range);
 }
 
-std::optional<SegmentPlace> InputArena::find(const MemoryBlock& block) const {
-  if (block.kind() != BlockKind::shared_memory) return {};
-  const std::less_equal<> not_behind;
-  MutexLock lock(mutex_);
-  for (const std::unique_ptr<Space>& space : spaces_) {
-    const std::byte* const begin = space->mapping.data();
-    if (!not_behind(begin, block.data()) || !not_behind(block.data() + block.size(), begin + space->mapping.size())) {
-      continue;
-    }
-    return SegmentPlace{space->grant.number, space->grant.generation, static_cast<std::uint64_t>(block.data() - begin)};
-  }
-  return {};
+std::optional<SegmentPlace> InputArena::find(const MemoryBlock& block) const noexcept {
+  const Block* const found = Block::of(block, *this);
+  return found != nullptr ? std::optional(found->place()) : std::nullopt;
 }
 
 }  // namespace remotemedia::detail

@@ -35,7 +35,7 @@ class InputArena : public std::enable_shared_from_this<InputArena> {
   MemoryBlock allocate(std::size_t bytes);
 
   /// Where the worker sees `block`; none where it does not.
-  std::optional<SegmentPlace> find(const MemoryBlock& block) const;
+  std::optional<SegmentPlace> find(const MemoryBlock& block) const noexcept;
 
  private:
   class Block;

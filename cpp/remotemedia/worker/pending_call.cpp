@@ -71,7 +71,8 @@ bool PendingCall::wait_until_readable(TimePoint deadline) {
   check_not_inherited();
   deadline = std::min(deadline, deadline_);
   if (receiver_ == ReceivedBy::caller || connection_->lets_others_receive()) {
-    connection_->receive_until(number_, receiver_, [this] { return is_readable(); }, deadline);
+    connection_->receive_until(
+        number_, receiver_, [this] { return is_readable(); }, deadline);
   } else {
     MutexLock lock(mutex_);
     while (!is_readable() && monotonic_clock().now() < deadline) {

@@ -80,7 +80,7 @@ class PendingCall {
   CondVar changed_;
   Done done_ REMOTEMEDIA_GUARDED_BY(mutex_);
   std::function<void()> readable_ REMOTEMEDIA_GUARDED_BY(mutex_);
-  bool is_told_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  // somebody is, or was
+  bool is_told_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;      // somebody is, or was
   std::list<Answer> unread_ REMOTEMEDIA_GUARDED_BY(mutex_);  // before the last
   std::optional<Answer> last_ REMOTEMEDIA_GUARDED_BY(mutex_);
 };

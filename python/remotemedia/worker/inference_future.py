@@ -25,18 +25,23 @@ class InferenceFuture(Future[Any]):
         self._call = call
 
     def result(self, timeout: float | None = None) -> Any:
+        """As Future.result(). The same outputs every time."""
         return self._call.result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
+        """As Future.exception()."""
         return self._call.exception(timeout)
 
     def done(self) -> bool:
+        """Whether result() does not wait."""
         return self._call.done()
 
     def cancelled(self) -> bool:
+        """Whether cancel() was in time."""
         return self._call.cancelled()
 
     def cancel(self) -> bool:
+        """Cancels in the worker too. Whether it was in time."""
         return self._call.cancel()
 
     def _complete(self) -> None:

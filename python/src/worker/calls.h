@@ -17,8 +17,8 @@ struct PyCall {
   bool one_output = false;  ///< Its answers are tensors, not dicts of them.
 };
 
-/// inputs: None, one array, or a mapping; named: a dict of more, or None; trace: a traceparent and a tracestate, or None. With
-/// the GIL.
+/// inputs: None, one array, or a mapping; named: a dict of more, or None; trace: a traceparent and a tracestate, or
+/// None. With the GIL.
 ///
 /// Errors:  TypeError for both or neither, and for an option of the wrong type; invalid_tensor; invalid_argument.
 PyCall call_of(const ModelSignature& signature, nanobind::handle inputs, nanobind::handle named,

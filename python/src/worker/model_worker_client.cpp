@@ -272,12 +272,12 @@ void bind_model_worker_client(nb::module_& m) {
   nb::class_<PyClient>(m, "ModelWorkerClient", nb::is_weak_referenceable())
       .def_static("connect", &connect, "endpoint"_a, "timeout"_a, "max_retries"_a, "transport"_a, "tls"_a.none(),
                   "token"_a)
-      .def("infer", &infer, "inputs"_a.none(), "named"_a.none(), "parameters"_a.none(), "session_id"_a.none(), "priority"_a,
-           "timeout"_a.none(), "trace"_a.none(), "idempotent"_a, nb::sig(infer_signature.c_str()))
+      .def("infer", &infer, "inputs"_a.none(), "named"_a.none(), "parameters"_a.none(), "session_id"_a.none(),
+           "priority"_a, "timeout"_a.none(), "trace"_a.none(), "idempotent"_a, nb::sig(infer_signature.c_str()))
       .def("submit", &submit, "inputs"_a.none(), "named"_a.none(), "parameters"_a.none(), "session_id"_a.none(),
            "priority"_a, "timeout"_a.none(), "trace"_a.none(), nb::sig(submit_signature.c_str()))
-      .def("infer_stream", &infer_stream, "inputs"_a.none(), "named"_a.none(), "parameters"_a.none(), "session_id"_a.none(),
-           "priority"_a, "timeout"_a.none(), "trace"_a.none(), nb::sig(stream_signature.c_str()))
+      .def("infer_stream", &infer_stream, "inputs"_a.none(), "named"_a.none(), "parameters"_a.none(),
+           "session_id"_a.none(), "priority"_a, "timeout"_a.none(), "trace"_a.none(), nb::sig(stream_signature.c_str()))
       .def("allocate", &allocate, "shape"_a, "dtype"_a.none(),
            nb::sig("def allocate(self, shape: collections.abc.Sequence[int] | int, dtype: typing.Any) -> TensorBuffer"))
       .def(

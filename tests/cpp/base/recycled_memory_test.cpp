@@ -29,7 +29,8 @@ void* taken(std::size_t bytes) {
 
 TEST(RecycledMemoryTest, WhatAThreadGaveBackLastItTakesNext) {
   if (!kRecycles) GTEST_SKIP() << "nothing is recycled here";
-  for (const std::size_t bytes : {std::size_t{1}, std::size_t{128}, std::size_t{129}, std::size_t{512}, std::size_t{513}, kRecycledBytes}) {
+  for (const std::size_t bytes :
+       {std::size_t{1}, std::size_t{128}, std::size_t{129}, std::size_t{512}, std::size_t{513}, kRecycledBytes}) {
     void* const first = taken(bytes);
     void* const second = taken(bytes);
     give_back_recycled(first, bytes);
@@ -43,8 +44,8 @@ TEST(RecycledMemoryTest, WhatAThreadGaveBackLastItTakesNext) {
 
 TEST(RecycledMemoryTest, AnySizeAndNumberCanBeTakenAndGivenBack) {
   for (int twice = 0; twice < 2; ++twice) {
-    for (const std::size_t bytes :
-         {std::size_t{0}, std::size_t{100}, std::size_t{400}, kRecycledBytes, kRecycledBytes + 1, std::size_t{1} << 20}) {
+    for (const std::size_t bytes : {std::size_t{0}, std::size_t{100}, std::size_t{400}, kRecycledBytes,
+                                    kRecycledBytes + 1, std::size_t{1} << 20}) {
       std::vector<void*> pieces;
       for (int i = 0; i < 600; ++i) pieces.push_back(bytes < 8192 || i < 4 ? taken(bytes) : nullptr);
       for (void* const piece : pieces) {

@@ -100,10 +100,7 @@ TEST_F(ModelWorkerClientTest, ACallThatMustNotWaitIsMadeOnlyWhereAWorkerIsConnec
   std::optional<InferenceFuture> call = client.try_infer_future(inputs({3}));
   ASSERT_TRUE(call);
   EXPECT_THAT(outputs(call->get()), ElementsAre(6));
-  EXPECT_EQ(code_thrown([&] {
-              client.try_infer_future({{"z", numbers({1})}});
-            }),
-            ErrorCode::invalid_tensor);
+  EXPECT_EQ(code_thrown([&] { client.try_infer_future({{"z", numbers({1})}}); }), ErrorCode::invalid_tensor);
   transport_.newest()->break_off();
   EXPECT_FALSE(client.try_infer_future(inputs({3})));
   client.close();
