@@ -71,6 +71,7 @@ nb::object PyPendingCall::exception(std::optional<double> timeout) {
 
 void PyPendingCall::when_done(nb::object done) {
   auto deliver = deliveries_->of(std::move(done));
+  if (this->done()) return deliver();
   InferenceFuture call = call_;
   const NoGil others_go_on;
   call.when_ready(std::move(deliver));
