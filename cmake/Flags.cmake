@@ -43,6 +43,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_
   foreach(operation memset memcpy)
     add_compile_options(-m${operation}-strategy=vector_loop:512:noalign,libcall:-1:noalign)
   endforeach()
+
+  # Where the lines of the cache end in a call's functions is worth a twentieth of its time, and moves with every change.
+  if(NOT REMOTEMEDIA_SANITIZE)
+    add_compile_options(-falign-functions=64)
+  endif()
 endif()
 
 if(REMOTEMEDIA_SANITIZE)

@@ -72,7 +72,7 @@ OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, T
   const MemoryBlock block =
       waiting == Waiting::allowed ? input_block(tensor.nbytes(), deadline) : inputs_->allocate(tensor.nbytes());
   if (!block) return {std::move(key), &tensor};
-  TensorBuffer copy = TensorBuffer::view_of(block, 0, row_major(tensor.layout()));
+  TensorBuffer copy = sound_view(block, 0, row_major(tensor.layout()));
   copy.assign(tensor);
   return {std::move(key), &tensor, inputs_->find(block), false, std::move(copy)};
 }

@@ -108,8 +108,8 @@ TensorBuffer PeerSegments::view(const TensorDescriptor& descriptor) const {
   if (!has(descriptor.segment)) refuse("there is no segment " + std::to_string(descriptor.segment));
   const Mapped& segment = mapped_[descriptor.segment];
   MemoryBlock block(*new LeasedBlock(segment.base + descriptor.slot_offset, segment.lent, descriptor));
-  return TensorBuffer::view_of(std::move(block), static_cast<std::size_t>(descriptor.data_offset),
-                               layout_of(descriptor, check.dtype));
+  return sound_view(std::move(block), static_cast<std::size_t>(descriptor.data_offset),
+                    layout_of(descriptor, check.dtype));
 }
 
 bool PeerSegments::end_unsaid(const TensorMap& views) noexcept {

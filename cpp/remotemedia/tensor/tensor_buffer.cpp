@@ -126,6 +126,12 @@ TensorBuffer TensorBuffer::view_of(MemoryBlock block, std::size_t offset, Tensor
   return {std::move(block), data, std::move(layout), device, read_only};
 }
 
+TensorBuffer detail::sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout) noexcept {
+  std::byte* const data = block.data() + offset;
+  const bool read_only = block.read_only();
+  return {std::move(block), data, std::move(layout), Device{}, read_only};
+}
+
 TensorBuffer TensorBuffer::from_foreign(void* data, const Dims& shape, DataType dtype,
                                         std::shared_ptr<const void> owner, bool read_only, std::optional<Dims> strides,
                                         Device device) {

@@ -45,6 +45,15 @@ enum class StorageKind : std::uint8_t { heap, shared_memory, gpu, foreign };
 
 REMOTEMEDIA_API std::string_view to_string(StorageKind kind) noexcept;
 
+class TensorBuffer;
+
+namespace detail {
+
+/// As TensorBuffer::view_of(), of a layout that was found to lie within `block` already.
+REMOTEMEDIA_API TensorBuffer sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout) noexcept;
+
+}  // namespace detail
+
 /// A handle with its own shape: copies view the same elements. An empty one (default, moved from, released) has no
 /// elements; asking it for them is invalid_tensor.
 ///
@@ -173,6 +182,7 @@ class REMOTEMEDIA_API TensorBuffer {
   const MemoryBlock& block() const noexcept { return block_; }
 
  private:
+  friend TensorBuffer detail::sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout) noexcept;
   TensorBuffer(MemoryBlock&& block, std::byte* data, TensorLayout&& layout, Device device, bool read_only) noexcept;
   static TensorBuffer all_of(MemoryBlock&& block, TensorLayout&& layout) noexcept;
   void check_present() const;

@@ -19,6 +19,10 @@
 
 namespace remotemedia {
 
+namespace detail {
+class WorkerCore;
+}
+
 /// One caller's part of a batch.
 ///
 /// Lifetime: while the model's call lasts, or its stream.
@@ -61,6 +65,8 @@ class REMOTEMEDIA_API InferenceContext {
   TensorBuffer allocate(const Dims& shape, DataType dtype);
 
  private:
+  friend class detail::WorkerCore;
+
   std::vector<RequestInfo> requests_;
   Allocate allocate_;
 };

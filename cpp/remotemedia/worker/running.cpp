@@ -82,7 +82,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
       count_given(std::exchange(instance.given, 0));
       if (source != nullptr) waited_at_ = nullptr;
       work = next_work(instance, expired, ready_at);
-      instance.has_looked = false;
+      instance.has_looked = instance.has_come_back = false;
       if (work && source != nullptr) leave_source();
       if (!work && expired.empty()) {
         ends = ending_ && streams_.empty();
@@ -198,7 +198,9 @@ std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, Answer
 
 std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, Answers& expired, TimePoint& ready_at) {
   if (queue_.size() == 0) return std::nullopt;
-  const TimePoint now = instance.has_looked ? last_accepted_at_ : clock_.now();
+  const TimePoint now = instance.has_looked      ? last_accepted_at_
+                        : instance.has_come_back ? std::max(instance.came_back_at, last_accepted_at_)
+                                                 : clock_.now();
   RequestQueue::Batch batch =
       queue_.take({max_batch_size_, config_.batch_delay, streams_.size() < config_.concurrent_streams}, now,
                   std::move(instance.batch_memory));
@@ -231,6 +233,7 @@ void WorkerCore::begin_work(Instance& instance, std::size_t load, TimePoint now)
 void WorkerCore::end_work(Instance& instance, TimePoint now) {
   const Duration time = now - instance.running_since;
   instance.came_back_at = now;
+  instance.has_come_back = true;
   instance.usual_time = instance.usual_time == Duration::max() ? time : (7 * instance.usual_time + time) / 8;
   instance.load = 0;
   instance.reported = false;
@@ -254,11 +257,13 @@ void WorkerCore::run_batch(Instance& instance, std::span<const RequestPtr> reque
   try {
     inputs = joined_inputs(requests);
     taken = true;
-    InferenceContext context(describe(requests), allocator_for(requests));
+    InferenceContext context(describe(requests, std::move(instance.info_memory)), allocator_for(requests));
     trace_run(requests);
     outputs = infer(requests, inputs, context);
     if (requests.size() > 1) answers = parts = split_outputs(outputs, requests);
     keep_states(requests, context);
+    context.requests_.clear();
+    instance.info_memory = std::move(context.requests_);
   } catch (...) {
     failed = std::current_exception();
   }
@@ -314,8 +319,7 @@ TensorMap WorkerCore::infer(std::span<const RequestPtr> requests, const TensorMa
   return outputs;
 }
 
-std::vector<RequestInfo> WorkerCore::describe(std::span<const RequestPtr> requests) {
-  std::vector<RequestInfo> infos;
+std::vector<RequestInfo> WorkerCore::describe(std::span<const RequestPtr> requests, std::vector<RequestInfo> infos) {
   std::int64_t row = 0;
   for (const RequestPtr& request : requests) {
     RequestInfo& info = infos.emplace_back();

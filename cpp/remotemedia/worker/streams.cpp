@@ -61,7 +61,7 @@ bool WorkerCore::resume(OpenStream& stream) {
   const std::span<const RequestPtr> alone(&stream.request, 1);
   if (stream.answers == nullptr) {
     stream.inputs = joined_inputs(alone);
-    stream.context = std::make_unique<InferenceContext>(describe(alone), allocator_for(alone));
+    stream.context = std::make_unique<InferenceContext>(describe(alone, {}), allocator_for(alone));
     {
       const TimePoint now = clock_.now();
       MutexLock lock(mutex_);

@@ -128,8 +128,10 @@ class REMOTEMEDIA_API WorkerCore {
     bool resumed_a_stream = false;
     bool slept = false;                     ///< Before what it does now.
     bool has_looked = false;                ///< And found a call, just now.
+    bool has_come_back = false;             ///< From its model, just now.
     Duration usual_time = Duration::max();  ///< Of a run.
     Requests batch_memory;                  ///< Of the last one, for the next.
+    std::vector<RequestInfo> info_memory;   ///< Likewise.
     std::size_t given = 0;                  ///< Answers that are not counted yet.
   };
 
@@ -183,7 +185,7 @@ class REMOTEMEDIA_API WorkerCore {
   void run_alone(Instance& instance, const RequestPtr& request);
   void finish(Instance& instance, const RequestPtr& request, Answer&& last);
   TensorMap infer(std::span<const RequestPtr> requests, const TensorMap& inputs, InferenceContext& context);
-  std::vector<RequestInfo> describe(std::span<const RequestPtr> requests);
+  std::vector<RequestInfo> describe(std::span<const RequestPtr> requests, std::vector<RequestInfo> infos);
   InferenceContext::Allocate allocator_for(std::span<const RequestPtr> requests) const;
   void keep_states(std::span<const RequestPtr> requests, InferenceContext& context);
   std::exception_ptr failed(ErrorCode code, const std::string& what, const std::exception_ptr& cause) const;

@@ -132,7 +132,7 @@ TensorBuffer ForeignBuffer::to_tensor(const TensorLayout& layout) && {
                                             delete view;
                                           });
   view_ = nullptr;
-  return TensorBuffer::view_of(std::move(block), static_cast<std::size_t>(-size.begin), layout);
+  return detail::sound_view(std::move(block), static_cast<std::size_t>(-size.begin), layout);
 }
 
 TensorBuffer tensor_over(ForeignBuffer buffer, const Dims& shape, DataType dtype) {
