@@ -17,8 +17,7 @@ class InputArena::Block final : public BlockOwner, public Recycled {
   Block(std::shared_ptr<InputArena> arena, Range* range, std::size_t bytes) noexcept
       : BlockOwner(space_of(*range).mapping.data() + range->offset, bytes, BlockKind::shared_memory, false),
         arena_(std::move(arena)),
-        range_(range),
-        place_{space_of(*range).grant.number, space_of(*range).grant.generation, range->offset} {}
+        range_(range) {}
 
   /// None, of another arena or of anything else.
   static const Block* of(const MemoryBlock& block, const InputArena& arena) noexcept {
@@ -28,7 +27,10 @@ class InputArena::Block final : public BlockOwner, public Recycled {
     return found->arena_.get() == &arena ? found : nullptr;
   }
 
-  const SegmentPlace& place() const noexcept { return place_; }
+  SegmentPlace place() const noexcept {
+    const SegmentGrant& grant = space_of(*range_).grant;
+    return {grant.number, grant.generation, range_->offset};
+  }
 
  private:
   static const Space& space_of(const Range& range) noexcept { return *static_cast<const Space*>(range.space); }
@@ -40,7 +42,6 @@ class InputArena::Block final : public BlockOwner, public Recycled {
 
   std::shared_ptr<InputArena> arena_;
   Range* range_;
-  const SegmentPlace place_;
 };
 
 std::uint64_t InputArena::current_fork_generation() noexcept { return fork_generation(); }

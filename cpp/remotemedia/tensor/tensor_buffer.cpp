@@ -121,9 +121,9 @@ TensorBuffer TensorBuffer::view_of(MemoryBlock block, std::size_t offset, Tensor
                     " with strides " + to_string(layout.strides) + " and element 0 at byte " + std::to_string(offset) +
                     " reaches beyond its memory of " + std::to_string(block.size()) + " bytes");
   }
-  std::byte* const data = block.data() + offset;
-  const bool read_only = block.read_only();
-  return {std::move(block), data, std::move(layout), device, read_only};
+  TensorBuffer view = detail::sound_view(std::move(block), offset, std::move(layout));
+  view.device_ = device;
+  return view;
 }
 
 TensorBuffer detail::sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout) noexcept {

@@ -26,6 +26,7 @@ from remotemedia import _core
 from remotemedia.core import arguments as check
 from remotemedia.core.errors import DeadlineExceeded, LoadFailed
 from remotemedia.core.ghosts import Ghosts
+from remotemedia.core.loop_futures import set_unless_done
 
 _log = logging.getLogger("remotemedia")
 
@@ -175,7 +176,7 @@ async def _until(answered: asyncio.Future[None], seconds: float | None) -> None:
     if seconds is None:
         await answered
         return
-    timer = answered.get_loop().call_later(seconds, _set, answered)
+    timer = answered.get_loop().call_later(seconds, set_unless_done, answered)
     try:
         await answered
     finally:
@@ -327,17 +328,12 @@ def _runs_event_loop() -> bool:
     return True
 
 
-def _set(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
 def _setter(future: asyncio.Future[None]) -> Callable[[], None]:
     """Sets a future from any thread."""
 
     def set_soon() -> None:
         try:
-            future.get_loop().call_soon_threadsafe(_set, future)
+            future.get_loop().call_soon_threadsafe(set_unless_done, future)
         except RuntimeError:
             _log.debug("an event loop was closed before its model was loaded")
 

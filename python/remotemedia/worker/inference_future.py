@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import Future
 from typing import Any
@@ -10,6 +11,15 @@ from typing import Any
 from remotemedia import _core
 
 _completing = threading.Lock()
+
+
+def settle(future: Future[Any] | asyncio.Future[Any], call: _core.PendingCall) -> None:
+    """Gives the answer of `call`, which is done and not cancelled, to `future`."""
+    error = call.exception(0)
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(call.result(0))
 
 
 class InferenceFuture(Future[Any]):
@@ -58,10 +68,8 @@ class InferenceFuture(Future[Any]):
         if self._call.cancelled():
             super().cancel()
             self.set_running_or_notify_cancel()
-        elif (error := self._call.exception(0)) is not None:
-            self.set_exception(error)
         else:
-            self.set_result(self._call.result(0))
+            settle(self, self._call)
 
 
 class _MadeLate:

@@ -15,7 +15,8 @@ from remotemedia._core import ModelSignature, TensorBuffer, WorkerInfo
 from remotemedia.core import arguments as check
 from remotemedia.core.array_like import ArrayLike
 from remotemedia.core.errors import InvalidArgument, WorkerUnavailable
-from remotemedia.worker.inference_future import InferenceFuture
+from remotemedia.core.loop_futures import set_unless_done
+from remotemedia.worker.inference_future import InferenceFuture, settle
 from remotemedia.worker.tls_config import TlsConfig
 from remotemedia.worker.tracing import current_span
 
@@ -179,11 +180,11 @@ class ModelWorkerClient:
                 submitting.add_done_callback(_cancel)
                 raise
 
-        def settle() -> None:
+        def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
                 loop.call_soon_threadsafe(_settle, answer, call)
 
-        call.when_done(settle)
+        call.when_done(tell)
         return call, answer
 
     def infer_stream(self, inputs: Any = None, /, **options: Any) -> Iterator[Any]:
@@ -288,18 +289,8 @@ def _trace(traceparent: str | None, tracestate: str | None) -> tuple[str, str] |
 
 
 def _settle(answer: asyncio.Future[Any], call: _core.PendingCall) -> None:
-    if answer.done():
-        return
-    error = call.exception(0)
-    if error is not None:
-        answer.set_exception(error)
-    else:
-        answer.set_result(call.result(0))
-
-
-def _wake(readable: asyncio.Future[None]) -> None:
-    if not readable.done():
-        readable.set_result(None)
+    if not answer.done():
+        settle(answer, call)
 
 
 def _cancel(submitting: asyncio.Task[_core.PendingCall]) -> None:
@@ -322,7 +313,7 @@ class _AsyncAnswers:
 
         def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
-                loop.call_soon_threadsafe(_wake, readable)
+                loop.call_soon_threadsafe(set_unless_done, readable)
 
         self._stream.when_readable(tell)
         try:

@@ -32,7 +32,7 @@ nb::handle ndarray_type() {
 
 // The tensor whose elements the array shows; an empty one if they are no tensor's.
 TensorBuffer lender_of(nb::handle array) {
-  static const nb::handle base = nb::str("base").release();
+  static const nb::handle base = PyUnicode_InternFromString("base");
   nb::object owner = nb::borrow(array);
   while (true) {
     if (PyObject_IsInstance(owner.ptr(), ndarray_type().ptr()) == 1) {

@@ -35,11 +35,10 @@ nb::object bytes_of(nb::handle element, std::size_t at) {
 }  // namespace
 
 bool is_array_of_text(nb::handle array) {
-  static const nb::handle dtype = nb::str("dtype").release();
-  static const nb::handle kind = nb::str("kind").release();
-  const nb::object letter = array.attr(dtype).attr(kind);
-  const Py_UCS4 code = PyUnicode_Check(letter.ptr()) != 0 ? PyUnicode_ReadChar(letter.ptr(), 0) : U'O';
-  return code == U'O' || code == U'S' || code == U'U';
+  static const nb::handle dtype = PyUnicode_InternFromString("dtype");
+  static const nb::handle kind = PyUnicode_InternFromString("kind");
+  const auto letter = nb::cast<char>(array.attr(dtype).attr(kind));
+  return letter == 'O' || letter == 'S' || letter == 'U';
 }
 
 TensorBuffer packed_of_array(nb::handle array) {

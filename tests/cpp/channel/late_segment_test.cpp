@@ -68,7 +68,7 @@ class LateSegmentTest : public ::testing::Test {
     worker_.say(segments, handles);
   }
 
-  /// How many numbers each answer has, and its first one where it came by a message.
+  /// The numbers of the calls that messages answered, and 0 for those that records did, in the order of their answers.
   std::vector<std::int64_t> answers(std::size_t count) {
     worker_.client().receive_until([&] { return inbox_.count() == count; }, TimePoint::max());
     std::vector<std::int64_t> given;
