@@ -28,7 +28,7 @@ constexpr std::size_t kMostByDefault = std::size_t{10} << 30;
 AllocatorConfig allocator_config(const WorkerConfig& config) {
   AllocatorConfig allocator;
   allocator.per_session_quota_bytes = config.memory_quota_bytes;
-  allocator.first_segment_bytes = std::size_t{1} << 20;
+  allocator.first_segment_bytes = std::size_t{256} << 10;
   allocator.segment_bytes = std::size_t{32} << 20;
   allocator.segments_grow = true;
   allocator.low_water_bytes = std::numeric_limits<std::size_t>::max();  // clients have its segments mapped

@@ -68,7 +68,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
   CallSource* source = nullptr;  // that this instance looks at
   bool may_look = true;
   const TimePoint looks_until =
-      instance.usual_time <= kQuickRun ? later(instance.came_back_at, config_.spin) : TimePoint{};
+      instance.usual_time <= kQuickRun ? later(instance.came_back_at, instance.spin.get(config_.spin)) : TimePoint{};
   // Not after it has slept: the client that woke it may be waiting for this CPU.
   const TimePoint eager_until =
       std::exchange(instance.slept, false) ? TimePoint{} : later(instance.came_back_at, kEagerTime);
@@ -225,6 +225,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, An
 void WorkerCore::begin_work(Instance& instance, std::size_t load, TimePoint now) {
   instance.load = load;
   instance.running_since = now;
+  instance.spin.waited(now - instance.came_back_at, config_.spin);
   attend_at(later(instance.running_since, config_.watchdog));
   const bool all_run = std::ranges::all_of(instances_, [](const auto& each) { return each->load > 0; });
   if (state_ == WorkerState::ready && all_run) enter(WorkerState::busy);

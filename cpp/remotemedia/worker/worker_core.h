@@ -32,6 +32,7 @@
 #include "remotemedia/base/error.h"
 #include "remotemedia/base/export.h"
 #include "remotemedia/base/mutex.h"
+#include "remotemedia/worker/idle_spin.h"
 #include "remotemedia/worker/inference_model.h"
 #include "remotemedia/worker/model_memory.h"
 #include "remotemedia/worker/request.h"
@@ -130,6 +131,7 @@ class REMOTEMEDIA_API WorkerCore {
     bool has_looked = false;                ///< And found a call, just now.
     bool has_come_back = false;             ///< From its model, just now.
     Duration usual_time = Duration::max();  ///< Of a run.
+    IdleSpin spin;
     Requests batch_memory;                  ///< Of the last one, for the next.
     std::vector<RequestInfo> info_memory;   ///< Likewise.
     std::size_t given = 0;                  ///< Answers that are not counted yet.
