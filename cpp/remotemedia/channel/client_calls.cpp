@@ -90,13 +90,14 @@ std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, Receiv
                           call.priority == 0 && call.trace == nullptr && fits_records(tensors.all());
   const std::optional<Duration> left = time_left(call.deadline);
   const std::uint64_t number = ++last_number_;
-  Records records;
+  std::optional<Records> records;
   std::vector<Outgoing> items;
   if (by_records) {
     const auto left_ns = left ? std::max<std::int64_t>(left->count(), 1) : 0;
-    records =
-        Records({.kind = DescriptorKind::submit, .request = number, .deadline_ns = static_cast<std::uint64_t>(left_ns)},
-                tensors.all());
+    records.emplace(
+        RecordFields{
+            .kind = DescriptorKind::submit, .request = number, .deadline_ns = static_cast<std::uint64_t>(left_ns)},
+        tensors.all());
   } else {
     CallMessage message;
     message.request = number;
@@ -118,7 +119,7 @@ std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, Receiv
   pending.deadline = call.deadline;
   add(number, std::move(pending));
   try {
-    wake_receiver_unless(by_records ? outbox_->send(records.all()) : outbox_->send(std::move(items)));
+    wake_receiver_unless(records ? outbox_->send(records->all()) : outbox_->send(std::move(items)));
   } catch (...) {
     if (remove(number, Inputs::let_go)) throw;
   }

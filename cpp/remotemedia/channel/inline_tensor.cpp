@@ -30,7 +30,8 @@ void set_dense_strides(TensorDescriptor& descriptor) noexcept {
   std::int64_t stride = 1;
   for (std::size_t axis = std::min<std::size_t>(descriptor.ndim, kDescriptorRank); axis-- > 0;) {
     descriptor.strides[axis] = stride;
-    if (__builtin_mul_overflow(stride, descriptor.shape[axis], &stride)) stride = 0;
+    const std::int64_t extent = descriptor.shape[axis];
+    if (extent != 0 && __builtin_mul_overflow(stride, extent, &stride)) stride = 0;
   }
 }
 
@@ -42,9 +43,10 @@ bool fits_inline(const TensorBuffer& tensor) noexcept {
 
 TensorDescriptor describe_inline(const TensorBuffer& tensor) {
   TensorDescriptor descriptor = descriptor_of(tensor);
-  descriptor.nbytes = tensor.nbytes();
+  const std::size_t nbytes = tensor.nbytes();
+  descriptor.nbytes = nbytes;
   Bytes bytes{};
-  std::memcpy(bytes.data(), tensor.data(), tensor.nbytes());
+  std::memcpy(bytes.data(), tensor.data(), nbytes);
   descriptor.strides = std::bit_cast<decltype(descriptor.strides)>(bytes);
   return descriptor;
 }
@@ -65,9 +67,9 @@ TensorBuffer read_inline(TensorDescriptor descriptor, std::uint32_t known_flags)
   limits.known_flags = known_flags;
   const DescriptorCheck check = validate(descriptor, limits);
   if (!check) refuse(to_string(check.fault));
-  TensorBuffer tensor = TensorBuffer::allocate(Dims(std::span(descriptor.shape).first(descriptor.ndim)), check.dtype);
-  std::memcpy(tensor.mutable_data(), bytes.data(), tensor.nbytes());
-  return std::move(tensor).as_read_only();
+  MemoryBlock block = allocate_heap_block(check.dense_bytes);
+  std::memcpy(block.data(), bytes.data(), check.dense_bytes);
+  return sound_view(std::move(block), 0, layout_of(descriptor, check.dtype), true);
 }
 
 }  // namespace remotemedia::detail

@@ -33,12 +33,18 @@ TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
 }
 
 Record record_of(DescriptorKind kind, std::uint64_t request, std::size_t ordinal, std::size_t count,
-                 TensorDescriptor descriptor) {
+                 TensorDescriptor&& descriptor) {
   descriptor.kind = static_cast<std::uint8_t>(kind);
   descriptor.request_id = request;
   descriptor.tensor_ordinal = static_cast<std::uint32_t>(ordinal);
   descriptor.tensor_count = static_cast<std::uint32_t>(count);
   return encode(descriptor);
+}
+
+Record record_of(const RecordFields& fields, std::span<const OutgoingTensor> tensors, std::size_t ordinal) {
+  TensorDescriptor descriptor = describe(tensors[ordinal], fields.flags);
+  descriptor.deadline_ns = fields.deadline_ns;
+  return record_of(fields.kind, fields.request, ordinal, tensors.size(), std::move(descriptor));
 }
 
 MessageTensor message_tensor(const OutgoingTensor& outgoing) {
@@ -79,18 +85,12 @@ bool fits_records(std::span<const OutgoingTensor> tensors) noexcept {
   });
 }
 
-Records::Records(const RecordFields& fields, std::span<const OutgoingTensor> tensors) {
-  const auto record = [&](std::size_t i) {
-    TensorDescriptor descriptor = describe(tensors[i], fields.flags);
-    descriptor.deadline_ns = fields.deadline_ns;
-    return record_of(fields.kind, fields.request, i, tensors.size(), descriptor);
-  };
-  if (tensors.size() == 1) {
-    first_ = record(0);
-    return;
-  }
+Records::Records(const RecordFields& fields, std::span<const OutgoingTensor> tensors)
+    : first_(record_of(fields, tensors, 0)) {
+  if (tensors.size() == 1) return;
   more_.reserve(tensors.size());
-  for (std::size_t i = 0; i < tensors.size(); ++i) more_.push_back(record(i));
+  more_.push_back(first_);
+  for (std::size_t i = 1; i < tensors.size(); ++i) more_.push_back(record_of(fields, tensors, i));
 }
 
 template <class M>

@@ -75,11 +75,14 @@ LentBlocks lent_blocks(std::span<const OutgoingTensor> tensors);
 /// what it returns; else by name.
 template <class Each>
 bool for_each_keyed(const TensorMap& tensors, std::span<const TensorSpec> specs, Each each) {
-  const bool numbered = tensors.size() == specs.size() &&
-                        std::ranges::all_of(specs, [&](const TensorSpec& spec) { return tensors.contains(spec.name); });
+  TensorFinder all(tensors);
+  const bool numbered = tensors.size() == specs.size() && std::ranges::all_of(specs, [&](const TensorSpec& spec) {
+                          return all.find(spec.name) != nullptr;
+                        });
   if (numbered) {
+    TensorFinder each_one(tensors);
     for (std::size_t i = 0; i < specs.size(); ++i) {
-      each(TensorKey(static_cast<std::uint32_t>(i)), tensors.find(specs[i].name)->second);
+      each(TensorKey(static_cast<std::uint32_t>(i)), *each_one.find(specs[i].name));
     }
   } else {
     for (const auto& [name, tensor] : tensors) each(TensorKey(name), tensor);
@@ -101,10 +104,9 @@ struct RecordFields {
   std::uint32_t flags = 0;
 };
 
-/// One record for each tensor, in order. A single one takes no memory of its own.
+/// One record for each tensor, of which there is one at least, in order. A single one takes no memory of its own.
 class Records {
  public:
-  Records() = default;
   Records(const RecordFields& fields, std::span<const OutgoingTensor> tensors);
 
   std::span<const Record> all() const noexcept { return more_.empty() ? std::span(&first_, 1) : std::span(more_); }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "remotemedia/base/error.h"
 
@@ -51,6 +52,13 @@ constexpr std::array<std::uint64_t, kWords> kUsual = [] {
   return usual;
 }();
 
+/// Calls `each` with the numbers below `count`, known to the compiler.
+template <std::size_t count, class Each>
+void each_of(Each each) {
+  [&]<std::size_t... i>(std::index_sequence<i...>) { (each.template operator()<i>(), ...); }
+  (std::make_index_sequence<count>());
+}
+
 /// The upper half of a slot's first word once the record of that place in the ring lies there; never 0. The lower half
 /// has a bit for each word that is not the usual one, and those follow.
 constexpr std::uint64_t mark_of(std::uint64_t place) noexcept { return place << 33 | std::uint64_t{1} << 32; }
@@ -82,13 +90,23 @@ bool RecordWriter::push(const Record& record) {
   auto* const slot = reinterpret_cast<std::uint64_t*>(slots_ + (pushed_ & mask_) * kRecordSlotBytes);
   std::uint64_t first = mark_of(pushed_);
   std::uint64_t* next = slot + 1;
-  for (std::size_t i = 0; i < kWords; ++i) {
+  const auto word_at = [&record](std::size_t i) {
     std::uint64_t word = 0;
     std::memcpy(&word, record.bytes.data() + i * sizeof word, sizeof word);
-    if (word == kUsual[i]) continue;
-    first |= std::uint64_t{1} << i;
-    store(next++, word, std::memory_order_relaxed);
-  }
+    return word;
+  };
+  each_of<kWords / 4>([&]<std::size_t group>() {  // most of whose words are usual
+    constexpr std::size_t i = 4 * group;
+    const std::uint64_t unusual = (word_at(i) ^ kUsual[i]) | (word_at(i + 1) ^ kUsual[i + 1]) |
+                                  (word_at(i + 2) ^ kUsual[i + 2]) | (word_at(i + 3) ^ kUsual[i + 3]);
+    if (unusual == 0) return;
+    each_of<4>([&]<std::size_t place>() {
+      const std::uint64_t word = word_at(i + place);
+      if (word == kUsual[i + place]) return;
+      first |= std::uint64_t{1} << (i + place);
+      store(next++, word, std::memory_order_relaxed);
+    });
+  });
   store(slot, first, std::memory_order_release);
   ++pushed_;
   return true;

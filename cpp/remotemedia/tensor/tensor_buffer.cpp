@@ -126,9 +126,9 @@ TensorBuffer TensorBuffer::view_of(MemoryBlock block, std::size_t offset, Tensor
   return view;
 }
 
-TensorBuffer detail::sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout) noexcept {
+TensorBuffer detail::sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout, bool read_only) noexcept {
   std::byte* const data = block.data() + offset;
-  const bool read_only = block.read_only();
+  read_only = read_only || block.read_only();
   return {std::move(block), data, std::move(layout), Device{}, read_only};
 }
 

@@ -50,7 +50,10 @@ class TensorBuffer;
 namespace detail {
 
 /// As TensorBuffer::view_of(), of a layout that was found to lie within `block` already.
-REMOTEMEDIA_API TensorBuffer sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout) noexcept;
+///
+/// read_only:  also where the block is not.
+REMOTEMEDIA_API TensorBuffer sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout,
+                                        bool read_only = false) noexcept;
 
 }  // namespace detail
 
@@ -182,7 +185,8 @@ class REMOTEMEDIA_API TensorBuffer {
   const MemoryBlock& block() const noexcept { return block_; }
 
  private:
-  friend TensorBuffer detail::sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout) noexcept;
+  friend TensorBuffer detail::sound_view(MemoryBlock block, std::size_t offset, TensorLayout layout,
+                                         bool read_only) noexcept;
   TensorBuffer(MemoryBlock&& block, std::byte* data, TensorLayout&& layout, Device device, bool read_only) noexcept;
   static TensorBuffer all_of(MemoryBlock&& block, TensorLayout&& layout) noexcept;
   void check_present() const;

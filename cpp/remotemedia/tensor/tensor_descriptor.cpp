@@ -48,8 +48,8 @@ DescriptorFault fault_of_slot(const TensorDescriptor& record, const DescriptorLi
   return DescriptorFault::none;
 }
 
-DescriptorFault fault_of_axes(const TensorDescriptor& record, const DescriptorLimits& limits,
-                              std::size_t item) noexcept {
+DescriptorFault fault_of_axes(const TensorDescriptor& record, const DescriptorLimits& limits, std::size_t item,
+                              std::uint64_t& dense_bytes) noexcept {
   if (record.ndim > kDescriptorRank) return DescriptorFault::rank;
   for (std::size_t axis = record.ndim; axis < kDescriptorRank; ++axis) {
     if (record.shape[axis] != 0 || record.strides[axis] != 0) return DescriptorFault::unused_axis;
@@ -66,7 +66,8 @@ DescriptorFault fault_of_axes(const TensorDescriptor& record, const DescriptorLi
     case LayoutFault::strides_too_large:
       return DescriptorFault::strides_too_large;
   }
-  if (static_cast<std::uint64_t>(size.nbytes) > limits.max_dense_bytes) return DescriptorFault::too_many_elements;
+  dense_bytes = static_cast<std::uint64_t>(size.nbytes);
+  if (dense_bytes > limits.max_dense_bytes) return DescriptorFault::too_many_elements;
   if (!lies_within(size, record.data_offset, record.nbytes)) return DescriptorFault::elements_beyond_slot;
   return DescriptorFault::none;
 }
@@ -149,7 +150,9 @@ DescriptorCheck validate(const TensorDescriptor& descriptor, const DescriptorLim
   if (descriptor.lanes != 1) return {DescriptorFault::lanes};
   fault = fault_of_slot(descriptor, limits, itemsize(*dtype));
   if (fault != DescriptorFault::none) return {fault};
-  return {fault_of_axes(descriptor, limits, itemsize(*dtype)), *dtype};
+  DescriptorCheck check{.dtype = *dtype};
+  check.fault = fault_of_axes(descriptor, limits, itemsize(*dtype), check.dense_bytes);
+  return check;
 }
 
 TensorDescriptor descriptor_of(const TensorLayout& layout) {

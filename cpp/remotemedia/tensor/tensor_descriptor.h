@@ -100,11 +100,7 @@ static_assert(offsetof(TensorDescriptor, version) == 0 && offsetof(TensorDescrip
               offsetof(TensorDescriptor, fence_id) == 80 && offsetof(TensorDescriptor, reserved_bytes) == 88 &&
               offsetof(TensorDescriptor, shape) == 128 && offsetof(TensorDescriptor, strides) == 192);
 
-inline Record encode(const TensorDescriptor& descriptor) noexcept {
-  Record record;
-  record.bytes = std::bit_cast<decltype(record.bytes)>(descriptor);
-  return record;
-}
+inline Record encode(const TensorDescriptor& descriptor) noexcept { return std::bit_cast<Record>(descriptor); }
 
 inline TensorDescriptor decode(const Record& record) noexcept { return std::bit_cast<TensorDescriptor>(record.bytes); }
 
@@ -157,6 +153,7 @@ REMOTEMEDIA_API std::string_view to_string(DescriptorFault fault) noexcept;
 struct DescriptorCheck {
   DescriptorFault fault = DescriptorFault::none;
   DataType dtype = DataType::uint8;  ///< Without a fault: of the elements.
+  std::uint64_t dense_bytes = 0;     ///< And what a dense copy of them takes.
 
   explicit operator bool() const noexcept { return fault == DescriptorFault::none; }
 };

@@ -57,9 +57,10 @@ std::string names_of(const TensorMap& tensors) {
 
 bool all_match(const std::vector<TensorSpec>& specs, const TensorMap& tensors, bool batched) {
   if (tensors.size() != specs.size()) return false;
+  TensorFinder finder(tensors);
   return std::ranges::all_of(specs, [&](const TensorSpec& spec) {
-    const auto found = tensors.find(spec.name);
-    return found != tensors.end() && found->second && matches(spec, found->second, batched);
+    const TensorBuffer* const found = finder.find(spec.name);
+    return found != nullptr && *found && matches(spec, *found, batched);
   });
 }
 
