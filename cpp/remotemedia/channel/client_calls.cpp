@@ -63,26 +63,27 @@ bool ClientSession::ask_for_segment(std::size_t bytes, TimePoint deadline) {
   }
 }
 
-OutgoingTensor ClientSession::place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline, Waiting waiting) {
-  if (inputs_ == nullptr) return {std::move(key), &tensor};
-  const bool fits = fits_inline(tensor);
-  if (tensor.nbytes() == 0) return {std::move(key), &tensor, std::nullopt, fits};
-  if (const std::optional<SegmentPlace> place = inputs_->find(tensor.block())) return {std::move(key), &tensor, place};
-  if (fits) return {std::move(key), &tensor, std::nullopt, true};
-  const MemoryBlock block =
-      waiting == Waiting::allowed ? input_block(tensor.nbytes(), deadline) : inputs_->allocate(tensor.nbytes());
-  if (!block) return {std::move(key), &tensor};
-  TensorBuffer copy = sound_view(block, 0, row_major(tensor.layout()));
-  copy.assign(tensor);
-  return {std::move(key), &tensor, inputs_->find(block), false, std::move(copy)};
+void ClientSession::place(OutgoingTensor& outgoing, TimePoint deadline, Waiting waiting) {
+  if (inputs_ == nullptr) return;
+  const TensorBuffer& tensor = *outgoing.given;
+  const std::size_t nbytes = tensor.nbytes();
+  if (nbytes > 0) outgoing.place = inputs_->find(tensor.block());
+  if (outgoing.place) return;
+  outgoing.fits_record = fits_inline(tensor);
+  if (outgoing.fits_record || nbytes == 0) return;
+  const MemoryBlock block = waiting == Waiting::allowed ? input_block(nbytes, deadline) : inputs_->allocate(nbytes);
+  if (!block) return;
+  outgoing.copy = sound_view(block, 0, row_major(tensor.layout()));
+  outgoing.copy->assign(tensor);
+  outgoing.place = inputs_->find(block);
 }
 
 std::uint64_t ClientSession::submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting waiting) {
   check_usable();
   OutgoingTensors tensors;
   const bool numbered =
-      for_each_keyed(inputs, worker_.signature.inputs, [&](TensorKey key, const TensorBuffer& tensor) {
-        tensors.add(place(std::move(key), tensor, call.deadline, waiting));
+      for_each_keyed(inputs, worker_.signature.inputs, [&](TensorKey&& key, const TensorBuffer& tensor) {
+        place(tensors.add(std::move(key), tensor), call.deadline, waiting);
       });
   const auto has_no_memory = [](const OutgoingTensor& tensor) { return !tensor.place && !tensor.fits_record; };
   if (waiting == Waiting::refused && inputs_ != nullptr && std::ranges::any_of(tensors.all(), has_no_memory)) return 0;

@@ -109,7 +109,7 @@ class ClientSession final : public WorkerConnection, public std::enable_shared_f
   [[noreturn]] static void refuse(const std::string& why);
 
   // client_calls.cpp
-  OutgoingTensor place(TensorKey key, const TensorBuffer& tensor, TimePoint deadline, Waiting waiting);
+  void place(OutgoingTensor& outgoing, TimePoint deadline, Waiting waiting);
   MemoryBlock input_block(std::size_t bytes, TimePoint deadline);
   bool ask_for_segment(std::size_t bytes, TimePoint deadline);
   void wake_receiver_unless(bool all_went) noexcept;

@@ -65,15 +65,17 @@ TensorBuffer OutputArena::allocate(const Dims& shape, DataType dtype) {
   return TensorBuffer::allocate(shape, dtype);
 }
 
-OutgoingTensor OutputArena::place(TensorKey key, const TensorBuffer& tensor) {
-  if (!shared_) return {std::move(key), &tensor};
-  if (fits_inline(tensor)) return {std::move(key), &tensor, std::nullopt, true};
-  if (const std::optional<SegmentPlace> place = find(tensor)) return {std::move(key), &tensor, place};
+void OutputArena::place(OutgoingTensor& outgoing) {
+  if (!shared_) return;
+  const TensorBuffer& tensor = *outgoing.given;
+  outgoing.fits_record = fits_inline(tensor);
+  if (outgoing.fits_record) return;
+  outgoing.place = find(tensor);
+  if (outgoing.place) return;
   const TensorBuffer row = allocate({static_cast<std::int64_t>(tensor.nbytes())}, DataType::uint8);
-  TensorBuffer copy = viewed_as(row, row_major(tensor.layout()));
-  copy.assign(tensor);
-  const std::optional<SegmentPlace> place = find(copy);
-  return {std::move(key), &tensor, place, false, std::move(copy)};
+  outgoing.copy = viewed_as(row, row_major(tensor.layout()));
+  outgoing.copy->assign(tensor);
+  outgoing.place = find(*outgoing.copy);
 }
 
 std::optional<SegmentPlace> OutputArena::find(const TensorBuffer& tensor) {

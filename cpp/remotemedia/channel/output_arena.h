@@ -38,8 +38,8 @@ class OutputArena {
   /// Errors:  invalid_tensor; out_of_memory.
   TensorBuffer allocate(const Dims& shape, DataType dtype);
 
-  /// `tensor`, or a copy of it, where the client sees it, if that can be.
-  OutgoingTensor place(TensorKey key, const TensorBuffer& tensor);
+  /// Puts it, or a copy of it, where the client sees it, if that can be.
+  void place(OutgoingTensor& outgoing);
 
   /// The client is gone: what is allocated from here on is heap. Takes as long as memory takes to be unmapped.
   void close();

@@ -211,7 +211,7 @@ bool ServerSession::answer_outputs(std::uint64_t request, bool stream, std::uint
   OutgoingTensors tensors;
   const bool numbered = for_each_keyed(
       answer.outputs, host_.worker().core.signature().outputs,
-      [&](TensorKey key, const TensorBuffer& tensor) { tensors.add(outputs_->place(std::move(key), tensor)); });
+      [&](TensorKey&& key, const TensorBuffer& tensor) { outputs_->place(tensors.add(std::move(key), tensor)); });
   if (numbered && !stream && fits_records(tensors.all())) {
     lent_.lend(tensors.all());
     const std::uint32_t flags = PeerSegments::end_unsaid(answer.inputs) ? kInputsLetGo : 0;

@@ -58,13 +58,10 @@ MessageTensor message_tensor(const OutgoingTensor& outgoing) {
 
 }  // namespace
 
-void OutgoingTensors::add(OutgoingTensor&& tensor) {
-  if (!single_ && several_.empty()) {
-    single_ = std::move(tensor);
-    return;
-  }
+OutgoingTensor& OutgoingTensors::add(TensorKey&& key, const TensorBuffer& tensor) {
+  if (!single_ && several_.empty()) return single_.emplace(std::move(key), tensor);
   if (single_) several_.push_back(*std::exchange(single_, std::nullopt));
-  several_.push_back(std::move(tensor));
+  return several_.emplace_back(std::move(key), tensor);
 }
 
 LentBlocks lent_blocks(std::span<const OutgoingTensor> tensors) {

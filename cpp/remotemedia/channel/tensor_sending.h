@@ -37,11 +37,14 @@ struct SegmentPlace {
 };
 
 struct OutgoingTensor {
+  /// Lifetime:  `tensor` outlives it.
+  OutgoingTensor(TensorKey&& named, const TensorBuffer& tensor) noexcept : key(std::move(named)), given(&tensor) {}
+
   TensorKey key;
-  const TensorBuffer* given;               ///< It outlives this one.
-  std::optional<SegmentPlace> place = {};  ///< None: the other side cannot see it.
-  bool fits_record = false;                ///< Its bytes do.
-  std::optional<TensorBuffer> copy = {};   ///< What is sent in its place.
+  const TensorBuffer* given;
+  std::optional<SegmentPlace> place;  ///< None: the other side cannot see it.
+  bool fits_record = false;           ///< Its bytes do.
+  std::optional<TensorBuffer> copy;   ///< What is sent in its place.
 
   const TensorBuffer& tensor() const noexcept { return copy ? *copy : *given; }
 };
@@ -49,7 +52,8 @@ struct OutgoingTensor {
 /// The tensors of a call or an answer. A single one takes no memory of its own.
 class OutgoingTensors {
  public:
-  void add(OutgoingTensor&& tensor);
+  /// It stays there until the next one is added.
+  OutgoingTensor& add(TensorKey&& key, const TensorBuffer& tensor);
 
   std::span<const OutgoingTensor> all() const noexcept {
     return single_ ? std::span(&*single_, 1) : std::span<const OutgoingTensor>(several_);

@@ -7,9 +7,9 @@
 // runs: no model, no answer, no tensor's end. Each instance is a thread that runs the model; one more, the attendant,
 // answers for what is late while the model runs, closes idle sessions and watches for a call that hangs.
 //
-// worker_core.cpp: begin, end, status. admission.cpp: calls in, and out early. running.cpp: the instances. streams.cpp:
-// many answers to one request. attendant.cpp: deadlines, idle sessions, the watchdog. tracing.cpp: what became of calls
-// that belong to a trace.
+// worker_core.cpp: begin, end, status. admission.cpp: calls in, and out early. running.cpp: the instances.
+// next_work.cpp: what they do next. streams.cpp: many answers to one request. attendant.cpp: deadlines, idle sessions,
+// the watchdog. tracing.cpp: what became of calls that belong to a trace.
 
 #pragma once
 
@@ -132,9 +132,9 @@ class REMOTEMEDIA_API WorkerCore {
     bool has_come_back = false;             ///< From its model, just now.
     Duration usual_time = Duration::max();  ///< Of a run.
     IdleSpin spin;
-    Requests batch_memory;                  ///< Of the last one, for the next.
-    std::vector<RequestInfo> info_memory;   ///< Likewise.
-    std::size_t given = 0;                  ///< Answers that are not counted yet.
+    Requests batch_memory;                 ///< Of the last one, for the next.
+    std::vector<RequestInfo> info_memory;  ///< Likewise.
+    std::size_t given = 0;                 ///< Answers that are not counted yet.
   };
 
   /// An answer to give once the mutex is released.
@@ -169,17 +169,6 @@ class REMOTEMEDIA_API WorkerCore {
   // running.cpp
   void run_instance(Instance& instance, bool warms_up);
   void warm_up();
-  std::optional<Work> wait_for_work(Instance& instance);
-  static bool look(CallSource& source);
-  void leave_source() REMOTEMEDIA_REQUIRES(mutex_);
-  bool has_source(const CallSource* source) const REMOTEMEDIA_REQUIRES(mutex_);
-  void came_by(const void* place) REMOTEMEDIA_REQUIRES(mutex_);
-  void notify_work() REMOTEMEDIA_REQUIRES(mutex_);
-  std::optional<Work> next_work(Instance& instance, Answers& expired, TimePoint& ready_at) REMOTEMEDIA_REQUIRES(mutex_);
-  std::optional<Work> next_requests(Instance& instance, Answers& expired, TimePoint& ready_at)
-      REMOTEMEDIA_REQUIRES(mutex_);
-  void begin_work(Instance& instance, std::size_t load, TimePoint now) REMOTEMEDIA_REQUIRES(mutex_);
-  void end_work(Instance& instance, TimePoint now) REMOTEMEDIA_REQUIRES(mutex_);
   void perform(Instance& instance, Requests& requests);
   void perform(Instance& instance, ClosedSession& closed);
   void perform(Instance& instance, AskHealth& asked);
@@ -193,6 +182,19 @@ class REMOTEMEDIA_API WorkerCore {
   std::exception_ptr failed(ErrorCode code, const std::string& what, const std::exception_ptr& cause) const;
   std::exception_ptr inference_failed(const std::exception_ptr& cause) const;
   void enter(WorkerState state) REMOTEMEDIA_REQUIRES(mutex_);
+
+  // next_work.cpp
+  std::optional<Work> wait_for_work(Instance& instance);
+  static bool look(CallSource& source);
+  void leave_source() REMOTEMEDIA_REQUIRES(mutex_);
+  bool has_source(const CallSource* source) const REMOTEMEDIA_REQUIRES(mutex_);
+  void came_by(const void* place) REMOTEMEDIA_REQUIRES(mutex_);
+  void notify_work() REMOTEMEDIA_REQUIRES(mutex_);
+  std::optional<Work> next_work(Instance& instance, Answers& expired, TimePoint& ready_at) REMOTEMEDIA_REQUIRES(mutex_);
+  std::optional<Work> next_requests(Instance& instance, Answers& expired, TimePoint& ready_at)
+      REMOTEMEDIA_REQUIRES(mutex_);
+  void begin_work(Instance& instance, std::size_t load, TimePoint now) REMOTEMEDIA_REQUIRES(mutex_);
+  void end_work(Instance& instance, TimePoint now) REMOTEMEDIA_REQUIRES(mutex_);
 
   // streams.cpp
   StreamPtr next_stream() REMOTEMEDIA_REQUIRES(mutex_);

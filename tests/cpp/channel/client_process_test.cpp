@@ -92,7 +92,8 @@ class LentTensorsTest : public ::testing::Test {
  protected:
   void lend(std::uint64_t slot) {
     const TensorBuffer tensor = TensorBuffer::allocate({25}, DataType::float32);
-    const OutgoingTensor one{0U, &tensor, SegmentPlace{3, 1, slot}};
+    OutgoingTensor one{0U, tensor};
+    one.place = SegmentPlace{3, 1, slot};
     lent_.lend(std::span(&one, 1));
   }
   void give_back(std::uint64_t slot) {
