@@ -54,7 +54,7 @@ struct ModelWorker::Impl {
   static void stop_all(const std::vector<Serving>& servings);
   static bool have_ended(std::vector<Serving>& servings, const platform::TerminationSignal& signal);
   void drain_for_a_signal() noexcept;
-  bool drain(std::optional<Duration> timeout);
+  bool drain(std::optional<Duration> timeout, const std::function<bool()>& given_up);
   void stop();
   WorkerInfo status() const;
   std::vector<std::shared_ptr<detail::WorkerListener>> all_listeners() const {
@@ -175,7 +175,7 @@ bool ModelWorker::serve_all(const std::vector<Serving>& servings, const OnAllRea
 
 void ModelWorker::Impl::drain_for_a_signal() noexcept {
   try {
-    drain(std::nullopt);
+    drain(std::nullopt, {});
   } catch (const std::exception& thrown) {
     log(LogLevel::warning, "the worker of model '" + core.model_id() + "' failed to drain: " + thrown.what());
     cut_off = true;
@@ -183,13 +183,13 @@ void ModelWorker::Impl::drain_for_a_signal() noexcept {
   }
 }
 
-bool ModelWorker::Impl::drain(std::optional<Duration> timeout) {
+bool ModelWorker::Impl::drain(std::optional<Duration> timeout, const std::function<bool()>& given_up) {
   {
     MutexLock lock(mutex);
     while (phase == Phase::starting) phase_changed.wait(mutex);
   }
   for (const auto& listener : all_listeners()) listener->announce_drain();
-  const bool finished = core.drain(timeout);
+  const bool finished = core.drain(timeout, given_up);
   if (!finished) cut_off = true;
   ended.ring();
   return finished;
@@ -245,9 +245,9 @@ bool ModelWorker::serve(const std::vector<std::string>& endpoints, const OnReady
   });
 }
 
-bool ModelWorker::drain(std::optional<Duration> timeout) {
+bool ModelWorker::drain(std::optional<Duration> timeout, const std::function<bool()>& given_up) {
   impl_->check_not_inherited();
-  return impl_->drain(timeout);
+  return impl_->drain(timeout, given_up);
 }
 
 void ModelWorker::stop() {

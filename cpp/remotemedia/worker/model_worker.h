@@ -76,7 +76,11 @@ class REMOTEMEDIA_API ModelWorker {
 
   /// Refuses new calls and waits for those that were accepted; after `timeout` (none: the config's) what still waits is
   /// answered with worker_unavailable. Ends serve(). Says whether all were finished.
-  bool drain(std::optional<Duration> timeout = std::nullopt);
+  ///
+  /// given_up:  asked several times a second whether to stop waiting: it drains on, and serve() goes on.
+  ///
+  /// Errors:    cancelled, when it was given up.
+  bool drain(std::optional<Duration> timeout = std::nullopt, const std::function<bool()>& given_up = {});
 
   /// Ends it without waiting for calls that have not begun. Twice is once.
   void stop();

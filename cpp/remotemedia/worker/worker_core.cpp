@@ -6,13 +6,18 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <utility>
 
+#include "remotemedia/base/error.h"
 #include "remotemedia/base/log.h"
 #include "remotemedia/platform/monotonic_clock.h"
 
 namespace remotemedia::detail {
 namespace {
+
+/// Between two questions whether to stop waiting.
+constexpr Duration kAskTime = std::chrono::milliseconds{50};
 
 std::int64_t rows_of_a_call(const ModelSignature& signature, const WorkerConfig& config) {
   return signature.declares_tensors() ? std::min(signature.max_batch_size, config.max_batch_size) : 0;
@@ -65,14 +70,17 @@ void WorkerCore::start() {
   attendant_ = std::thread([this] { run_attendant(); });
 }
 
-bool WorkerCore::drain(std::optional<Duration> timeout) {
+bool WorkerCore::drain(std::optional<Duration> timeout, const std::function<bool()>& given_up) {
   const TimePoint deadline = later(clock_.now(), timeout.value_or(config_.drain_timeout));
+  {
+    MutexLock lock(mutex_);
+    if (state_ == WorkerState::ready || state_ == WorkerState::busy) enter(WorkerState::stopping);
+  }
+  wait_until_finished(deadline, given_up);
   Answers answers;
   bool finished = false;
   {
     MutexLock lock(mutex_);
-    if (state_ == WorkerState::ready || state_ == WorkerState::busy) enter(WorkerState::stopping);
-    while (!is_finished() && clock_.now() < deadline) clock_.wait_until(finished_, mutex_, deadline);
     finished = is_finished();
     if (!finished) give_up_all(answers);
     sessions_.close_all();
@@ -80,6 +88,18 @@ bool WorkerCore::drain(std::optional<Duration> timeout) {
   }
   give(answers);
   return finished;
+}
+
+void WorkerCore::wait_until_finished(TimePoint deadline, const std::function<bool()>& given_up) {
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      const TimePoint now = clock_.now();
+      if (is_finished() || now >= deadline) return;
+      clock_.wait_until(finished_, mutex_, given_up ? std::min(deadline, later(now, kAskTime)) : deadline);
+    }
+    if (given_up && given_up()) throw Error(ErrorCode::cancelled, "waiting until the worker has drained was given up");
+  }
 }
 
 void WorkerCore::stop() {

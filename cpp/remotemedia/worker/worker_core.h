@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -90,7 +91,12 @@ class REMOTEMEDIA_API WorkerCore {
 
   /// Refuses new calls and waits for those that were accepted; after `timeout` (none: the config's) what still waits is
   /// answered with worker_unavailable. Says whether all were finished.
-  bool drain(std::optional<Duration> timeout = std::nullopt);
+  ///
+  /// given_up:  asked several times a second, without a lock, whether to stop waiting: it drains on, without a
+  /// deadline.
+  ///
+  /// Errors:    cancelled, when it was given up.
+  bool drain(std::optional<Duration> timeout = std::nullopt, const std::function<bool()>& given_up = {});
 
   /// Ends it: answers what waits with worker_unavailable, waits for the model to come back, closes sessions and model.
   /// Twice is once.
@@ -144,6 +150,10 @@ class REMOTEMEDIA_API WorkerCore {
   };
   using Answers = std::vector<Given>;
 
+  // worker_core.cpp
+  void wait_until_finished(TimePoint deadline, const std::function<bool()>& given_up);
+  void enter(WorkerState state) REMOTEMEDIA_REQUIRES(mutex_);
+
   // admission.cpp
   void check_accepts(const Caller& caller) REMOTEMEDIA_REQUIRES(mutex_);
   [[noreturn]] void reject(const std::string& why) REMOTEMEDIA_REQUIRES(mutex_);
@@ -181,7 +191,6 @@ class REMOTEMEDIA_API WorkerCore {
   void keep_states(std::span<const RequestPtr> requests, InferenceContext& context);
   std::exception_ptr failed(ErrorCode code, const std::string& what, const std::exception_ptr& cause) const;
   std::exception_ptr inference_failed(const std::exception_ptr& cause) const;
-  void enter(WorkerState state) REMOTEMEDIA_REQUIRES(mutex_);
 
   // next_work.cpp
   std::optional<Work> wait_for_work(Instance& instance);

@@ -101,6 +101,8 @@ class ModelWorker(_core.ModelWorker):
     def drain(self, timeout: float | None = None) -> bool:
         """Refuses new calls, waits for those that were accepted, and ends serve().
 
+        Ctrl-C ends the waiting: new calls are refused on, and serve() goes on.
+
         Args:
             timeout: Seconds, after which what still waits is answered with WorkerUnavailable; None: the config's.
 

@@ -25,6 +25,7 @@
 #include "python_model.h"
 #include "remotemedia/base/error.h"
 #include "remotemedia/memory/fork_generation.h"
+#include "waiting.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -104,8 +105,7 @@ bool drain(const PyWorker& self, std::optional<double> timeout) {
   ModelWorker& worker = self.get();
   std::optional<Duration> limit;
   if (timeout) limit = duration_of("timeout", *timeout);
-  const NoGil others_go_on;
-  return worker.drain(limit);
+  return without_gil([&] { return worker.drain(limit, given_up); });
 }
 
 void stop(const PyWorker& self) {

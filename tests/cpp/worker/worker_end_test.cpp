@@ -87,6 +87,27 @@ TEST_F(WorkerEndTest, DrainFinishesWhatWasAcceptedAndRejectsTheRest) {
   EXPECT_TRUE(worker_->drain());
 }
 
+TEST_F(WorkerEndTest, WaitingForItToDrainCanBeGivenUpAndItDrainsOn) {
+  serve(1);
+  keep_busy();
+  Reply accepted;
+  submit({1}, accepted);
+  int asked = 0;
+  std::jthread time([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) clock_.advance(1ms);
+  });
+  EXPECT_EQ(code_thrown([&] { (void)worker_->drain(Duration::max(), [&] { return ++asked == 3; }); }),
+            ErrorCode::cancelled);
+  time.request_stop();
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(worker_->status().status, WorkerState::stopping);
+  Reply late;
+  EXPECT_EQ(code_thrown([&] { submit({2}, late); }), ErrorCode::rejected);
+  model_->let_go();
+  EXPECT_THAT(accepted.rows(), ElementsAre(2));
+  EXPECT_TRUE(worker_->drain());
+}
+
 TEST_F(WorkerEndTest, DrainGivesUpWhenItsTimeIsOver) {
   serve(1);
   keep_busy();

@@ -13,7 +13,7 @@ import pytest
 
 import remotemedia as rm
 from tests.python.core.program import Program
-from tests.python.workers.served import Served, models, served
+from tests.python.workers.served import Served, connect, models, new_endpoint, served
 
 GATED = "rm.ModelWorker(Gated(), rm.WorkerConfig(max_batch_size=1)).serve(ENDPOINT)"
 
@@ -192,6 +192,38 @@ def test_an_interrupt_ends_the_waiting_and_the_call() -> None:
         worker.program.tell("go")
         worker.program.wait_for("ran -1.0 cancelled")
         caller.end()
+
+
+def test_an_interrupt_ends_the_waiting_until_a_worker_has_drained() -> None:
+    endpoint = new_endpoint()
+    worker = Program(
+        models(endpoint),
+        """
+        with rm.ModelWorker(Gated()) as worker:
+            worker.start(ENDPOINT)
+            with connect() as client:
+                call = client.infer_future([[-1]])
+                gates["drain"].wait()
+                try:
+                    worker.drain(60)
+                except KeyboardInterrupt:
+                    say("interrupted")
+                say("answered " + str(float(call.result().to_numpy()[0, 0])))
+                assert worker.drain()
+        """,
+        stuck=True,  # the thread that reads stdin
+    )
+    worker.wait_for("began")
+    worker.tell("drain")
+    with connect(endpoint) as watcher:
+        while watcher.status().status != "stopping":
+            pass
+        worker.interrupt()
+        worker.wait_for("interrupted")
+        assert watcher.status().status == "stopping"
+    worker.tell("go")
+    worker.wait_for("answered -2.0")
+    worker.end()
 
 
 def test_an_interrupt_ends_the_waiting_for_a_worker() -> None:
