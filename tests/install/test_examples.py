@@ -11,7 +11,7 @@ from tests.python.markdown_blocks import Block, blocks_in
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 PRINTED = {
     "share_a_model": "loads: 1, holds: 8, bytes: 4000000\nmean: 2.0\nmodels left: 0, bytes: 0\n",
