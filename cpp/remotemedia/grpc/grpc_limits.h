@@ -9,6 +9,10 @@
 
 namespace remotemedia::detail {
 
+/// Of one server, or half of what the process may open; beyond, the one that has said nothing for longest goes, or the
+/// new one.
+inline constexpr std::size_t kMostConnections = 8192;
+
 /// Calls of one connection; what is beyond waits at the client.
 inline constexpr int kMostStreams = 1024;
 

@@ -8,7 +8,6 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
-#include <cerrno>
 #include <chrono>
 #include <mutex>
 #include <string>
@@ -18,8 +17,6 @@
 #include "remotemedia/grpc/credentials.h"
 #include "remotemedia/grpc/grpc_limits.h"
 #include "remotemedia/grpc/transfer_arguments.h"
-#include "remotemedia/platform/os_error.h"
-#include "remotemedia/platform/tcp_address.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -47,9 +44,17 @@ std::string unbracketed(const std::string& host) {
   return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
 }
 
-/// After gRPC has refused: nothing else can be why.
+/// Of connections that are handed to it gRPC does not say beforehand that it cannot speak TLS with them.
 void check_credentials(const WireAccess& access) {
   if (!access.tls) return;
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", credentials_of(access), &port);
+  const std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server != nullptr) server->Shutdown();
+  queue->Shutdown();
+  if (server != nullptr && port != 0) return;
   throw Error(ErrorCode::invalid_argument, "the TLS certificate '" + access.tls->certificate + "' and the key '" +
                                                access.tls->key + "' are no pair that can be used");
 }
@@ -68,38 +73,34 @@ void take_over_log() {
 
 }  // namespace
 
-bool GrpcServer::listen(const std::string& address) {
+void GrpcServer::listen(platform::StreamListener listener) {
   take_over_log();
+  check_credentials(access_);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   set_limits(builder);
-  builder.AddListeningPort(address, credentials_of(access_), &port_);
+  using From = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(From::FROM_FD, credentials_of(access_));
   for (RawService* const service : services()) builder.RegisterService(service);
   std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
-  if (server_ != nullptr) {
-    queue_.start(std::move(queue));
-  } else {
+  if (server_ == nullptr) {
     queue->Shutdown();
+    throw Error(ErrorCode::platform_not_supported, "gRPC cannot take connections here");
   }
-  return server_ != nullptr && port_ != 0;
+  queue_.start(std::move(queue));
+  port_ = listener.port();
+  connections_.emplace(std::move(listener), std::move(acceptor));
 }
 
 GrpcServer::GrpcServer(const std::string& host, const std::string& port, const WireAccess& access)
     : GrpcServer(access) {
-  const std::string address = host + ":" + port;
-  if (listen(address)) return;
-  const int refused = platform::tcp_bind_error(unbracketed(host), port);
-  if (refused == 0) check_credentials(access_);
-  throw platform::OsError("bind", refused == 0 ? EADDRINUSE : refused, "listen at " + address);
+  listen(platform::StreamListener::at_port(unbracketed(host), port));
 }
 
 GrpcServer::GrpcServer(const std::filesystem::path& path, const WireAccess& access) : GrpcServer(access) {
   path_.emplace(path);
-  if (!listen("unix:" + path_->unfinished().string())) {
-    check_credentials(access_);
-    throw platform::OsError("bind", EADDRNOTAVAIL, "listen at " + path.string());
-  }
+  listen(platform::StreamListener::at_path(path_->unfinished()));
   path_->publish();
 }
 
@@ -120,6 +121,7 @@ void GrpcServer::remove(const std::string& model_id) {
 
 GrpcServer::~GrpcServer() {
   if (server_ == nullptr) return;
+  connections_.reset();
   health_.end();
   server_->Shutdown(std::chrono::system_clock::now() + kToLeave);
   for (RawService* const service : services()) service->wait_for_last_call();

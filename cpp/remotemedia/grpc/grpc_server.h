@@ -15,6 +15,7 @@
 
 #include "remotemedia/grpc/attach_service.h"
 #include "remotemedia/grpc/callers.h"
+#include "remotemedia/grpc/connection_listener.h"
 #include "remotemedia/grpc/grpc_limits.h"
 #include "remotemedia/grpc/health_service.h"
 #include "remotemedia/grpc/infer_message.h"
@@ -64,7 +65,7 @@ class GrpcServer {
 
  private:
   explicit GrpcServer(const WireAccess& access) : access_(access) {}
-  bool listen(const std::string& address);
+  void listen(platform::StreamListener listener);
   std::array<RawService*, 4> services() noexcept {
     return {&inference_service_, &worker_service_, &model_service_, &health_service_};
   }
@@ -88,6 +89,7 @@ class GrpcServer {
   int port_ = 0;
   std::optional<platform::ClaimedAddress> path_;
   std::unique_ptr<grpc::Server> server_;
+  std::optional<ConnectionListener> connections_;
   std::once_flag accepts_;  ///< Calls, with the first model: those that came before wait for it.
 };
 

@@ -10,7 +10,7 @@
 
 namespace remotemedia::detail {
 
-/// Beyond, whoever has waited longest with a request unsaid is let go.
+/// Or a quarter of what the process may open; beyond, whoever has waited longest with a request unsaid is let go.
 inline constexpr std::size_t kMostConnections = 1024;
 
 inline constexpr std::uint32_t kMostHeaderBytes = 16 << 10;

@@ -118,7 +118,7 @@ void HttpServer::enter(tcp::socket socket) {
   {
     MutexLock lock(mutex_);
     if (ending_) return;
-    if (connections_.size() >= kMostConnections) {
+    if (connections_.size() >= most_connections_) {
       if (waiting_.empty()) return;
       shed = connections_.at(waiting_.begin()->second).connection;
       waiting_.erase(waiting_.begin());

@@ -4,11 +4,13 @@
 
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -25,6 +27,7 @@
 #include "remotemedia/oip/bytes_in_flight.h"
 #include "remotemedia/oip/served_models.h"
 #include "remotemedia/oip/wire_address.h"
+#include "remotemedia/platform/stream_listener.h"
 #include "remotemedia/worker/wire_access.h"
 
 namespace remotemedia::detail {
@@ -73,6 +76,7 @@ class HttpServer final : private ConnectionOwner {
   void stop_waiting(Entry& entry) REMOTEMEDIA_REQUIRES(mutex_);
 
   const WireAccess access_;
+  const std::size_t most_connections_ = std::min(kMostConnections, platform::most_handles() / 4);
   ServedModels models_;
   const Routes routes_{models_, access_};
   const std::shared_ptr<BytesInFlight> bytes_in_flight_ = std::make_shared<BytesInFlight>(kMostBytesInFlight);

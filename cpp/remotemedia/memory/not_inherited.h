@@ -11,10 +11,12 @@
 
 #include <utility>
 
+#include "remotemedia/base/export.h"
+
 namespace remotemedia {
 
 /// What the list of them knows.
-class NotInheritedObject {
+class REMOTEMEDIA_API NotInheritedObject {
  public:
   NotInheritedObject(const NotInheritedObject&) = delete;
   NotInheritedObject& operator=(const NotInheritedObject&) = delete;

@@ -22,6 +22,10 @@ OwnedHandle duplicate_descriptor(NativeHandle handle) {
   return OwnedHandle(copy);
 }
 
+OwnedHandle spare_descriptor() noexcept {
+  return OwnedHandle(uninterrupted([] { return open("/dev/null", O_RDONLY | O_CLOEXEC); }));
+}
+
 int poll_timeout(TimePoint deadline) noexcept {
   if (deadline == TimePoint::max()) return -1;
   const Duration left = deadline - std::min(deadline, monotonic_clock().now());

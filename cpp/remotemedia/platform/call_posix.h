@@ -33,6 +33,10 @@ auto uninterrupted(Call call) noexcept {
 /// Errors:  OsError.
 OwnedHandle duplicate_descriptor(NativeHandle handle);
 
+/// One to close when there are no more, so that a caller can be taken and turned away; none, with errno, if the system
+/// refuses.
+OwnedHandle spare_descriptor() noexcept;
+
 /// Milliseconds for poll(), rounded up: -1 where `deadline` is never.
 int poll_timeout(TimePoint deadline) noexcept;
 

@@ -2,7 +2,6 @@
 
 #include "remotemedia/platform/channel_listener_posix.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -19,9 +18,6 @@ namespace remotemedia::platform {
 namespace {
 
 constexpr int kQueue = 128;
-OwnedHandle spare_descriptor() noexcept {
-  return OwnedHandle(uninterrupted([] { return open("/dev/null", O_RDONLY | O_CLOEXEC); }));
-}
 
 }  // namespace
 

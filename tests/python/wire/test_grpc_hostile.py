@@ -124,6 +124,39 @@ def test_garbage_and_half_open_connections_harm_nobody() -> None:
             is_served(server)
 
 
+FEW_DESCRIPTORS = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+serve(Doubler())
+"""
+
+
+def test_silent_connections_beyond_what_the_process_may_open_harm_nobody() -> None:
+    with wire_server(FEW_DESCRIPTORS) as server:
+        with contextlib.ExitStack() as open_ones:
+            for _ in range(600):
+                open_ones.enter_context(socket.create_connection(address(server)))
+            for _ in range(3):
+                is_served(server)
+            assert len(list(Path(f"/proc/{server.program.pid}/fd").iterdir())) < 200
+        is_served(server)
+
+
+def test_connections_that_begin_and_say_no_more_leave_those_that_are_there_and_room_when_they_go() -> None:
+    with wire_server(FEW_DESCRIPTORS) as server, triton.InferenceServerClient(server.target) as client:
+        assert client.is_server_live()
+        with contextlib.ExitStack() as open_ones:
+            for _ in range(600):
+                raw = open_ones.enter_context(socket.create_connection(address(server)))
+                with contextlib.suppress(ConnectionError):
+                    raw.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            assert client.is_server_live()
+        while True:
+            with contextlib.suppress(triton.InferenceServerException):
+                is_served(server)
+                break
+
+
 def test_a_client_that_does_not_read_its_answers_holds_nobody_up() -> None:
     endless = """
 class Endless(Counts):

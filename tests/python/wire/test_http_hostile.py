@@ -7,6 +7,7 @@ import random
 import resource
 import select
 import socket
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,16 @@ def test_half_open_connections_leave_room_for_others() -> None:
             if n % 500 == 499:
                 is_served(server)
         is_served(server)
+
+
+def test_half_open_connections_leave_descriptors_for_others() -> None:
+    few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"
+    with wire_server(f"{few}\nserve(Doubler(), {HTTP})") as server, contextlib.ExitStack() as stack:
+        for _ in range(400):
+            stack.enter_context(connected(server))
+        for _ in range(3):
+            is_served(server)
+        assert len(list(Path(f"/proc/{server.program.pid}/fd").iterdir())) < 128
 
 
 def test_bodies_that_are_only_announced_take_what_there_is_for_all_and_no_more() -> None:
