@@ -32,19 +32,14 @@ TensorDescriptor describe(const OutgoingTensor& outgoing, std::uint32_t flags) {
   return descriptor;
 }
 
-Record record_of(DescriptorKind kind, std::uint64_t request, std::size_t ordinal, std::size_t count,
-                 TensorDescriptor&& descriptor) {
-  descriptor.kind = static_cast<std::uint8_t>(kind);
-  descriptor.request_id = request;
-  descriptor.tensor_ordinal = static_cast<std::uint32_t>(ordinal);
-  descriptor.tensor_count = static_cast<std::uint32_t>(count);
-  return encode(descriptor);
-}
-
 Record record_of(const RecordFields& fields, std::span<const OutgoingTensor> tensors, std::size_t ordinal) {
   TensorDescriptor descriptor = describe(tensors[ordinal], fields.flags);
+  descriptor.kind = static_cast<std::uint8_t>(fields.kind);
+  descriptor.request_id = fields.request;
+  descriptor.tensor_ordinal = static_cast<std::uint32_t>(ordinal);
+  descriptor.tensor_count = static_cast<std::uint32_t>(tensors.size());
   descriptor.deadline_ns = fields.deadline_ns;
-  return record_of(fields.kind, fields.request, ordinal, tensors.size(), std::move(descriptor));
+  return encode(descriptor);
 }
 
 MessageTensor message_tensor(const OutgoingTensor& outgoing) {
@@ -102,7 +97,7 @@ void append_message(std::vector<Outgoing>& items, M message, DescriptorKind kind
     const std::size_t nbytes = outgoing.tensor().nbytes();
     if (has_record(outgoing)) {
       tensor.bytes_in = BytesIn::record;
-      items.emplace_back(record_of(kind, message.request, i, tensors.size(), describe(outgoing, kTensorOfMessage)));
+      items.emplace_back(record_of({.kind = kind, .request = message.request, .flags = kTensorOfMessage}, tensors, i));
     } else {
       const TensorBuffer& dense =
           kept.emplace_back(outgoing.tensor().is_contiguous() ? outgoing.tensor() : outgoing.tensor().copy());

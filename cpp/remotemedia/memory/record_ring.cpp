@@ -96,14 +96,15 @@ bool RecordWriter::push(const Record& record) {
     return word;
   };
   each_of<kWords / 4>([&]<std::size_t group>() {  // most of whose words are usual
-    constexpr std::size_t i = 4 * group;
-    const std::uint64_t unusual = (word_at(i) ^ kUsual[i]) | (word_at(i + 1) ^ kUsual[i + 1]) |
-                                  (word_at(i + 2) ^ kUsual[i + 2]) | (word_at(i + 3) ^ kUsual[i + 3]);
+    constexpr std::size_t kBegin = 4 * group;
+    const std::uint64_t unusual = (word_at(kBegin) ^ kUsual[kBegin]) | (word_at(kBegin + 1) ^ kUsual[kBegin + 1]) |
+                                  (word_at(kBegin + 2) ^ kUsual[kBegin + 2]) |
+                                  (word_at(kBegin + 3) ^ kUsual[kBegin + 3]);
     if (unusual == 0) return;
     each_of<4>([&]<std::size_t place>() {
-      const std::uint64_t word = word_at(i + place);
-      if (word == kUsual[i + place]) return;
-      first |= std::uint64_t{1} << (i + place);
+      const std::uint64_t word = word_at(kBegin + place);
+      if (word == kUsual[kBegin + place]) return;
+      first |= std::uint64_t{1} << (kBegin + place);
       store(next++, word, std::memory_order_relaxed);
     });
   });
