@@ -32,7 +32,7 @@ def show_footprint(counts: Round) -> None:
             "a worker and its three clients",
             _mib(ours),
             f"{of_one:.2f}{TIMES} ({MOST_OF_ONE_COPY}{TIMES}{_verdict(of_one <= MOST_OF_ONE_COPY)})",
-            f"{saved:.0%} ({LEAST_SAVED:.0%}{_verdict(saved >= LEAST_SAVED)})",
+            f"{saved:.1%} ({LEAST_SAVED:.0%}{_verdict(saved >= LEAST_SAVED)})",
         ],
         ["control: one process that loads it", _mib(once), f"1{TIMES}", ""],
         ["control: three processes, each of which loads it", _mib(thrice), f"{thrice / once:.2f}{TIMES}", "0%"],
