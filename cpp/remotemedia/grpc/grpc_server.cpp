@@ -45,11 +45,11 @@ std::string unbracketed(const std::string& host) {
 }
 
 /// Of connections that are handed to it gRPC does not say beforehand that it cannot speak TLS with them.
-void check_credentials(const WireAccess& access) {
+void check_credentials(const WireAccess& access, const std::shared_ptr<grpc::ServerCredentials>& credentials) {
   if (!access.tls) return;
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort("127.0.0.1:0", credentials_of(access), &port);
+  builder.AddListeningPort("127.0.0.1:0", credentials, &port);
   const std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server != nullptr) server->Shutdown();
@@ -75,12 +75,13 @@ void take_over_log() {
 
 void GrpcServer::listen(platform::StreamListener listener) {
   take_over_log();
-  check_credentials(access_);
+  const std::shared_ptr<grpc::ServerCredentials> credentials = credentials_of(access_);
+  check_credentials(access_, credentials);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   set_limits(builder);
   using From = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
-  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(From::FROM_FD, credentials_of(access_));
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(From::FROM_FD, credentials);
   for (RawService* const service : services()) builder.RegisterService(service);
   std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();

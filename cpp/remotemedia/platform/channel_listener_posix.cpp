@@ -39,18 +39,13 @@ OwnedHandle ChannelListener::Impl::accept(TimePoint deadline) {
     OwnedHandle caller = accept_socket(descriptor(socket));
     if (caller && peer_of(descriptor(caller)).same_user) return caller;
     if (caller || errno == ECONNABORTED || errno == EAGAIN) continue;
-    if (errno == EMFILE || errno == ENFILE) turn_away(errno);
+    if (const int refused = errno; refused == EMFILE || refused == ENFILE) {
+      turn_away_caller(descriptor(socket), spare_);
+      throw OsError("accept", refused, "accept a caller at " + path_.string() + ", who is turned away");
+    }
     throw_os_error("accept", "accept a caller at " + path_.string());
   }
   return {};
-}
-
-/// Nobody waits for an answer that cannot come. Throws `error`.
-void ChannelListener::Impl::turn_away(int error) {
-  spare_.close();
-  accept_socket(descriptor(socket)).close();
-  spare_ = spare_descriptor();
-  throw OsError("accept", error, "accept a caller at " + path_.string() + ", who is turned away");
 }
 
 ChannelListener::ChannelListener() noexcept = default;

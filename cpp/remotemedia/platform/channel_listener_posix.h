@@ -25,8 +25,6 @@ struct ChannelListener::Impl {
   OwnedHandle socket;
 
  private:
-  void turn_away(int error);
-
   std::filesystem::path path_;
   ClaimedAddress address_;
   OwnedHandle spare_;  // let go to have a descriptor with which to turn a caller away

@@ -20,7 +20,7 @@ class REMOTEMEDIA_API StreamListener {
  public:
   StreamListener() noexcept = default;
 
-  /// At all addresses of `host`; at port "0" at a free one, the same for all.
+  /// At those addresses of `host` that can be had, one at least; at port "0" at a free one, the same for all.
   ///
   /// Errors:  OsError: EADDRINUSE, EADDRNOTAVAIL, EACCES, …
   static StreamListener at_port(const std::string& host, const std::string& port);

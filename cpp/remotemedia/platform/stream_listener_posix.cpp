@@ -112,9 +112,7 @@ OwnedHandle StreamListener::accept(const OwnedHandle& socket) {
   if (!caller) {
     const int refused = errno;
     if (refused == EMFILE || refused == ENFILE) {
-      spare_.close();
-      accept_socket(descriptor(socket)).close();
-      spare_ = spare_descriptor();
+      turn_away_caller(descriptor(socket), spare_);
       throw OsError("accept", refused, what + ", who is turned away");
     }
     if (refused == ENOBUFS || refused == ENOMEM) throw OsError("accept", refused, what);

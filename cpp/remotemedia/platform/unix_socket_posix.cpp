@@ -42,6 +42,12 @@ bool remove_claim(const std::filesystem::path& claim) noexcept {
 
 }  // namespace
 
+void turn_away_caller(int listener, OwnedHandle& spare) noexcept {
+  spare.close();
+  accept_socket(listener).close();
+  spare = spare_descriptor();
+}
+
 sockaddr_un unix_address(const std::filesystem::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -30,6 +30,10 @@ OwnedHandle probe_socket() noexcept;
 /// The next caller of `listener`, which may wait; no handle, with errno, if the system refuses.
 OwnedHandle accept_socket(int listener) noexcept;
 
+/// Where there are no more descriptors: takes the next caller of `listener` in place of `spare` and lets him go, so
+/// that nobody waits for an answer that cannot come.
+void turn_away_caller(int listener, OwnedHandle& spare) noexcept;
+
 /// Errors:  OsError.
 PeerIdentity peer_of(int socket);
 
