@@ -55,21 +55,26 @@ bool ServedModels::empty() const {
 }
 
 ServedModels::Use ServedModels::find(const std::string& name, const std::string& version) const {
-  Use found = known(name);
+  MutexLock lock(mutex_);
+  const Model& model = named(name);
   if (!version.empty() && version != kModelVersion) {
     throw Error(ErrorCode::model_not_found, "the model '" + name + "' has no version '" + version.substr(0, 40) +
                                                 "': its only one is " + std::string(kModelVersion));
   }
-  if (is_unloaded(name)) {
+  if (model.unloaded) {
     throw Error(ErrorCode::model_not_found, "the model '" + name + "' was unloaded: it takes calls once it is loaded");
   }
-  return found;
+  return model.use;
 }
 
 ServedModels::Use ServedModels::known(const std::string& name) const {
   MutexLock lock(mutex_);
+  return named(name).use;
+}
+
+const ServedModels::Model& ServedModels::named(const std::string& name) const {
   const auto found = models_.find(name);
-  if (found != models_.end()) return found->second.use;
+  if (found != models_.end()) return found->second;
   throw Error(ErrorCode::model_not_found, "no model '" + name.substr(0, 200) + "' is served at this endpoint");
 }
 

@@ -71,6 +71,9 @@ class REMOTEMEDIA_API ServedModels {
     std::shared_ptr<bool> in_use;  ///< Guarded by mutex_. False once the last Use is gone, and the ServedWorker too.
   };
 
+  /// Errors:  model_not_found.
+  const Model& named(const std::string& name) const REMOTEMEDIA_REQUIRES(mutex_);
+
   void set_unloaded(const std::string& name, bool unloaded);
 
   mutable Mutex mutex_;
