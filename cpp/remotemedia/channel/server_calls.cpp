@@ -135,37 +135,23 @@ void ServerSession::submit(std::uint64_t request, Call&& call, Inputs inputs) {
     call.on_answer = {shared_from_this(), request,
                       inputs == Inputs::count ? &answer_to<Inputs::count> : &answer_to<Inputs::do_not_count>};
   }
-  bool is_new = false;
+  if (request == 0 || calls_.find(request) != nullptr) {
+    throw Error(ErrorCode::protocol_error, "a client used the number of a call that is not answered yet");
+  }
   try {
     check_copies(call.inputs, process_->copied_inputs.most());
-    MutexLock lock(mutex_);  // an answer waits until its call is known
-    const auto [known, emplaced] = calls_.try_emplace(request);
-    is_new = request != 0 && emplaced;
-    try {
-      if (is_new) known->second = host_.worker().core.submit(caller_, std::move(call));
-    } catch (...) {
-      calls_.erase(known);
-      throw;
-    }
+    calls_.add(request, host_.worker().core.submit(caller_, std::move(call)));
   } catch (const std::exception&) {
     fail(request, std::current_exception());
-    return;
   }
-  if (!is_new) throw Error(ErrorCode::protocol_error, "a client used the number of a call that is not answered yet");
-}
-
-RequestPtr ServerSession::find(std::uint64_t request) {
-  MutexLock lock(mutex_);
-  const auto found = calls_.find(request);
-  return found != calls_.end() ? found->second : nullptr;
 }
 
 void ServerSession::take(const CancelMessage& cancel) {
-  if (const RequestPtr request = find(cancel.request)) host_.worker().core.cancel(request);
+  if (const RequestPtr request = calls_.find(cancel.request)) host_.worker().core.cancel(request);
 }
 
 void ServerSession::take(const AnswersReadMessage& read) {
-  if (const RequestPtr request = find(read.request)) host_.worker().core.answers_read(request, read.count);
+  if (const RequestPtr request = calls_.find(read.request)) host_.worker().core.answers_read(request, read.count);
 }
 
 void ServerSession::take(const CloseSessionMessage& close) {
@@ -183,14 +169,6 @@ void ServerSession::take(const AskHealthMessage& ask) {
 
 /// Inputs that count are let go before the client hears: it may call again at once.
 void ServerSession::answer(std::uint64_t request, bool stream, std::uint64_t number, Inputs inputs, Answer&& answer) {
-  RequestPtr ended;  // its function holds this session
-  if (answer.last) {
-    MutexLock lock(mutex_);
-    if (const auto found = calls_.find(request); found != calls_.end()) {
-      ended = std::move(found->second);
-      calls_.erase(found);
-    }
-  }
   bool all_went = true;
   try {
     if (answer.error == nullptr) {

@@ -131,16 +131,10 @@ void ServerSession::end(const Error* why) noexcept {
   outbox_->flush();
   outbox_->close();
   channel_->shut_down();
-  RecyclingHashMap<std::uint64_t, RequestPtr> calls;
-  {
-    MutexLock lock(mutex_);
-    calls.swap(calls_);
-  }
+  const std::vector<RequestPtr> calls = calls_.clear();
   if (caller_ != nullptr) {
     if (host_.leave(client_)) host_.worker().core.close_client(caller_->client_id());
-    for (const auto& [number, request] : calls) {
-      if (request != nullptr) host_.worker().core.cancel(request);
-    }
+    for (const RequestPtr& request : calls) host_.worker().core.cancel(request);
   }
   assembled_.drop();
   chunked_.reset();

@@ -16,11 +16,10 @@
 #include <vector>
 
 #include "remotemedia/base/clock.h"
-#include "remotemedia/base/mutex.h"
-#include "remotemedia/base/recycled_memory.h"
 #include "remotemedia/channel/channel_messages.h"
 #include "remotemedia/channel/client_process.h"
 #include "remotemedia/channel/incoming_tensors.h"
+#include "remotemedia/channel/open_calls.h"
 #include "remotemedia/channel/outbox.h"
 #include "remotemedia/channel/output_arena.h"
 #include "remotemedia/channel/peer_segments.h"
@@ -146,7 +145,6 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   void complete(ChunkedCall& taken);
   enum class Inputs { count, do_not_count };  ///< Against what the client may have in the worker's own memory.
   void submit(std::uint64_t request, Call&& call, Inputs inputs);
-  RequestPtr find(std::uint64_t request);
   void answer(std::uint64_t request, bool stream, std::uint64_t number, Inputs inputs, Answer&& answer);
   template <Inputs inputs>
   static void answer_to(void* session, std::uint64_t request, Answer&& answer) {
@@ -182,9 +180,7 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
   std::optional<ChunkedCall> chunked_;
   std::unordered_map<std::uint64_t, std::deque<TensorBuffer>> of_messages_;  // tensors that came before their message
   std::size_t waiting_for_messages_ = 0;
-
-  Mutex mutex_;
-  RecyclingHashMap<std::uint64_t, RequestPtr> calls_ REMOTEMEDIA_GUARDED_BY(mutex_);
+  OpenCalls calls_;
 };
 
 }  // namespace remotemedia::detail

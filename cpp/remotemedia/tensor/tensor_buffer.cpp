@@ -229,6 +229,13 @@ void TensorBuffer::assign(const TensorBuffer& source) const {
     throw Error(ErrorCode::invalid_tensor, "a " + description(source) + " for a " + description(*this));
   }
   std::byte* const to = mutable_data();
+  if (is_contiguous() && source.is_contiguous()) {
+    const std::byte* const from = source.data_;
+    const std::size_t bytes = nbytes();
+    const bool apart = std::less_equal<>()(to + bytes, from) || std::less_equal<>()(from + bytes, to);
+    apart ? copy_bytes(to, from, bytes) : static_cast<void>(std::memmove(to, from, bytes));
+    return;
+  }
   const ByteRange ours = bytes_of(*this);
   const ByteRange theirs = bytes_of(source);
   if (std::less<>()(ours.begin, theirs.end) && std::less<>()(theirs.begin, ours.end)) {

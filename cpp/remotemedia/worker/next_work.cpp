@@ -23,7 +23,10 @@ constexpr std::size_t kCallsOfOthers = 3;
 }  // namespace
 
 std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
-  Answers expired;
+  if (instance.ahead) {
+    give(instance.expired);
+    return std::exchange(instance.ahead, std::nullopt);
+  }
   CallSource* source = nullptr;  // that this instance looks at
   bool may_look = true;
   const TimePoint looks_until =
@@ -40,10 +43,9 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
       MutexLock lock(mutex_);
       count_given(std::exchange(instance.given, 0));
       if (source != nullptr) waited_at_ = nullptr;
-      work = next_work(instance, expired, ready_at);
-      instance.has_looked = instance.has_come_back = false;
+      work = take_work(instance, ready_at);
       if (work && source != nullptr) leave_source();
-      if (!work && expired.empty()) {
+      if (!work && instance.expired.empty()) {
         ends = ending_ && streams_.empty();
         if (may_look && source == nullptr && !sources_.empty() && looked_at_ == nullptr) {
           source = looked_at_ = sources_[chosen_source_];
@@ -58,7 +60,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
         }
       }
     }
-    give(expired);
+    give(instance.expired);
     if (work) return work;
     if (source != nullptr && may_look) {
       if (waits) {
@@ -131,7 +133,20 @@ void WorkerCore::remove_source(const CallSource& source) {
   while (looked_at_ == &source) finished_.wait(mutex_);
 }
 
-std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, Answers& expired, TimePoint& ready_at) {
+/// For one that has the mutex, and no other beside it that may have nothing to do.
+void WorkerCore::take_ahead(Instance& instance) {
+  if (instances_.size() > 1 || queue_.size() == 0) return;
+  TimePoint ready_at;
+  instance.ahead = take_work(instance, ready_at);
+}
+
+std::optional<WorkerCore::Work> WorkerCore::take_work(Instance& instance, TimePoint& ready_at) {
+  std::optional<Work> work = next_work(instance, ready_at);
+  instance.has_looked = instance.has_come_back = false;
+  return work;
+}
+
+std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, TimePoint& ready_at) {
   if (instance.own_stream != nullptr) {
     if (!can_go_on(*instance.own_stream)) return std::nullopt;
     begin_work(instance, 1, clock_.now());
@@ -147,7 +162,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, Answer
     }
   }
   instance.resumed_a_stream = false;
-  if (auto requests = next_requests(instance, expired, ready_at)) return requests;
+  if (auto requests = next_requests(instance, ready_at)) return requests;
   if (StreamPtr stream = next_stream()) {
     begin_work(instance, 1, clock_.now());
     return stream;
@@ -155,7 +170,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, Answer
   return std::nullopt;
 }
 
-std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, Answers& expired, TimePoint& ready_at) {
+std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, TimePoint& ready_at) {
   if (queue_.size() == 0) return std::nullopt;
   const TimePoint now = instance.has_looked      ? last_accepted_at_
                         : instance.has_come_back ? std::max(instance.came_back_at, last_accepted_at_)
@@ -169,7 +184,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, An
     request->began_at = now;
     if (request->call.deadline > now) return false;
     batch.rows -= request->rows;
-    end_early(request, Outcome::expired, too_late(), expired);
+    end_early(request, Outcome::expired, too_late(), instance.expired);
     queue_.end_turn(*request);
     leave_session(*request);
     return true;

@@ -8,8 +8,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
-#include <utility>
 #include <vector>
 
 #include "remotemedia/base/clock.h"
@@ -48,25 +48,24 @@ class REMOTEMEDIA_API RequestQueue {
   /// Takes out one that will not run; false if it is not there.
   bool remove(const Request& request);
 
-  std::size_t size() const noexcept { return waiting_.size(); }
+  std::size_t size() const noexcept { return size_; }
 
  private:
-  using Rank = std::pair<std::int64_t, std::uint64_t>;  // the negative priority, then the number
+  using Line = std::deque<RequestPtr, RecyclingAllocator<RequestPtr>>;  // by number, which is the order of acceptance
 
-  struct Line {
+  /// Of a session.
+  struct Turns {
     std::deque<std::uint64_t> waiting;  // numbers, oldest first
     bool running = false;
   };
 
-  using Waiting = RecyclingMap<Rank, RequestPtr>;
-
-  static Rank rank_of(const Request& request) noexcept { return {-std::int64_t{request.call.priority}, request.id}; }
   bool may_run(const Request& request, const BatchRules& rules) const;
-  void take_out(Waiting::iterator place, std::vector<RequestPtr>& into);
-  void leave_line(const Request& request, bool to_run);
+  RequestPtr leave(const Request& request);
+  void leave_session(const Request& request, bool to_run);
 
-  Waiting waiting_;
-  std::map<SessionKey, Line> lines_;
+  std::map<int, Line, std::greater<>> lines_;  // by priority; none is empty but that of 0
+  std::size_t size_ = 0;
+  std::map<SessionKey, Turns> sessions_;
 };
 
 }  // namespace remotemedia::detail

@@ -111,11 +111,15 @@ void WorkerCore::finish(Instance& instance, const RequestPtr& request, Answer&& 
   const TimePoint now = clock_.now();
   {
     MutexLock lock(mutex_);
+    count_given(std::exchange(instance.given, 0));
     unanswered = end(request, last.error == nullptr ? Outcome::answered : Outcome::failed, now);
     request->place = Request::Place::ended;
     queue_.end_turn(*request);
     leave_session(*request);
-    if (--instance.load == 0) end_work(instance, now);
+    if (--instance.load == 0) {
+      end_work(instance, now);
+      take_ahead(instance);
+    }
     notify_work();
   }
   if (!unanswered) return;

@@ -53,7 +53,8 @@ void WorkerCore::perform(Instance& instance, StreamPtr& stream) {
   }
   close_stream(instance, *stream);
   trace_run_end({&request, 1});
-  finish(instance, request, {{}, failed == nullptr ? nullptr : inference_failed(failed), true});
+  finish(instance, request,
+         {{}, failed == nullptr ? nullptr : inference_failed(failed), true, std::move(request->call.inputs)});
 }
 
 // One answer; false at the end.

@@ -125,6 +125,13 @@ class REMOTEMEDIA_API WorkerCore {
   using Requests = std::vector<RequestPtr>;
   using Work = std::variant<Requests, StreamPtr, ClosedSession, AskHealth>;
 
+  /// An answer to give once the mutex is released.
+  struct Given {
+    RequestPtr request;
+    Answer answer;
+  };
+  using Answers = std::vector<Given>;
+
   struct Instance {
     std::thread thread;
     std::size_t load = 0;  ///< Requests that run in it.
@@ -141,14 +148,9 @@ class REMOTEMEDIA_API WorkerCore {
     Requests batch_memory;                 ///< Of the last one, for the next.
     std::vector<RequestInfo> info_memory;  ///< Likewise.
     std::size_t given = 0;                 ///< Answers that are not counted yet.
+    std::optional<Work> ahead;             ///< What it does next, where that is known already.
+    Answers expired;                       ///< To be given before.
   };
-
-  /// An answer to give once the mutex is released.
-  struct Given {
-    RequestPtr request;
-    Answer answer;
-  };
-  using Answers = std::vector<Given>;
 
   // worker_core.cpp
   void wait_until_finished(TimePoint deadline, const std::function<bool()>& given_up);
@@ -199,9 +201,10 @@ class REMOTEMEDIA_API WorkerCore {
   bool has_source(const CallSource* source) const REMOTEMEDIA_REQUIRES(mutex_);
   void came_by(const void* place) REMOTEMEDIA_REQUIRES(mutex_);
   void notify_work() REMOTEMEDIA_REQUIRES(mutex_);
-  std::optional<Work> next_work(Instance& instance, Answers& expired, TimePoint& ready_at) REMOTEMEDIA_REQUIRES(mutex_);
-  std::optional<Work> next_requests(Instance& instance, Answers& expired, TimePoint& ready_at)
-      REMOTEMEDIA_REQUIRES(mutex_);
+  void take_ahead(Instance& instance) REMOTEMEDIA_REQUIRES(mutex_);
+  std::optional<Work> take_work(Instance& instance, TimePoint& ready_at) REMOTEMEDIA_REQUIRES(mutex_);
+  std::optional<Work> next_work(Instance& instance, TimePoint& ready_at) REMOTEMEDIA_REQUIRES(mutex_);
+  std::optional<Work> next_requests(Instance& instance, TimePoint& ready_at) REMOTEMEDIA_REQUIRES(mutex_);
   void begin_work(Instance& instance, std::size_t load, TimePoint now) REMOTEMEDIA_REQUIRES(mutex_);
   void end_work(Instance& instance, TimePoint now) REMOTEMEDIA_REQUIRES(mutex_);
 
