@@ -6,6 +6,7 @@
 #include <future>
 #include <thread>
 
+#include "remotemedia/base/error.h"
 #include "remotemedia/platform/fork.h"
 
 namespace remotemedia::python {
@@ -16,16 +17,16 @@ std::atomic<bool> closed{false};
 std::atomic<int> inside{0};
 std::thread::id last_thread;  // written before both
 
-bool enter() noexcept {
-  inside.fetch_add(1);
-  if (!closed.load() || !is_left_over()) return true;
-  inside.fetch_sub(1);
-  return false;
-}
-
 void leave() noexcept {
   inside.fetch_sub(1);
   if (closed.load()) inside.notify_all();
+}
+
+bool enter() noexcept {
+  inside.fetch_add(1);
+  if (!closed.load() || !is_left_over()) return true;
+  leave();
+  return false;
 }
 
 }  // namespace
@@ -46,6 +47,12 @@ NoGil::~NoGil() {
   PyEval_RestoreThread(state_);
   leave();
 }
+
+ThreadStart::ThreadStart() {
+  if (!enter()) throw Error(ErrorCode::cancelled, "the interpreter exits: no thread can be started any more");
+}
+
+ThreadStart::~ThreadStart() { leave(); }
 
 void watch_forks() {
   at_fork([] {}, [] {}, [] { inside.store(0); });  // the others are the parent's

@@ -37,6 +37,17 @@ class NoGil {
   PyThreadState* state_;
 };
 
+/// The start of a Python thread by ours, until it is destroyed. CPython 3.11 crashes if the interpreter goes
+/// between the start of a thread and its first step: so it waits.
+class ThreadStart {
+ public:
+  /// Errors:  cancelled once the interpreter goes.
+  ThreadStart();
+  ThreadStart(const ThreadStart&) = delete;
+  ThreadStart& operator=(const ThreadStart&) = delete;
+  ~ThreadStart();
+};
+
 /// Once, before any of the above.
 void watch_forks();
 
@@ -47,8 +58,8 @@ bool interpreter_exits() noexcept;
 /// Whether this is another thread than the one that ends the interpreter.
 bool is_left_over() noexcept;
 
-/// From now on only the thread that ends the interpreter gets the GIL through the classes above. Returns when all
-/// others have let go of it. With the GIL.
+/// From now on only the thread that ends the interpreter gets the GIL, or starts a thread, through the classes above.
+/// Returns when all others have let go of it, and have started theirs. With the GIL.
 void keep_gil_to_this_thread();
 
 }  // namespace remotemedia::python

@@ -380,7 +380,7 @@ def _in_background(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             _lead(lead, ghosts, request)
 
-    def start() -> None:
+    def start(_: _core.ThreadStart) -> None:
         try:
             thread.start()
         except Exception as error:  # noqa: BLE001 - the waiters'
@@ -388,4 +388,4 @@ def _in_background(lead: _core.Lead, ghosts: Ghosts, request: Request) -> None:
 
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(run,), name=f"load {request.key}", daemon=True)
-    start_new_thread(start, ())
+    start_new_thread(start, (_core.ThreadStart(),))

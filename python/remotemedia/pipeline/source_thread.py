@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from remotemedia import _core
 from remotemedia.pipeline.calls import Outcome, advance
 from remotemedia.pipeline.uncancelled import settled
 
@@ -34,7 +35,9 @@ class SourceThread:
         self._requests: queue.SimpleQueue[asyncio.Future[Outcome] | None] = queue.SimpleQueue()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         # A daemon, as an iterable that blocks for ever must not keep the process alive.
+        start = _core.ThreadStart()
         threading.Thread(target=self._work, name="remotemedia-source", daemon=True).start()
+        del start
 
     async def next(self) -> tuple[bool, Any]:
         """Whether there was another item, and the item.

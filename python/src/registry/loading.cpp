@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "../bindings.h"
+#include "../gil.h"
 #include "load_error.h"
 #include "py_registry.h"
 #include "remotemedia/base/error.h"
@@ -197,6 +198,9 @@ void bind_loading(nb::module_& m) {
       .def_ro("key", &LoadProgress::key)
       .def_ro("fraction", &LoadProgress::fraction, "0 to 1, or None where it is not known.")
       .def_ro("message", &LoadProgress::message);
+
+  nb::class_<ThreadStart>(m, "ThreadStart", "While it is there, the interpreter's end waits for a thread that starts.")
+      .def(nb::init<>());
 
   nb::class_<PyLabel>(m, "Label", "Who asks.");
   m.def("caller_label", [] { return PyLabel{caller_label()}; });

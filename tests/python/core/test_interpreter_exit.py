@@ -186,6 +186,24 @@ def test_an_exit_that_a_load_meets_on_its_way() -> None:
         run(work, stuck=True)
 
 
+def test_an_exit_waits_for_a_thread_that_a_load_is_starting() -> None:
+    """CPython 3.11 crashes where the interpreter goes between a thread's start and its first step."""
+    assert run(
+        """
+        starting = [rm._core.ThreadStart()]
+        exits = threading.Event()
+        atexit.register(exits.set)
+        def started():
+            exits.wait()
+            time.sleep(0.1)
+            say("started")
+            starting.clear()
+        threading.Thread(target=started, daemon=True).start()
+        """,
+        stuck=True,
+    ) == ["started"]
+
+
 def test_daemon_threads_that_ask_after_the_end_end_quietly() -> None:
     """They would be stopped a moment later anyway."""
     for _ in range(3):
