@@ -6,18 +6,15 @@
 
 namespace remotemedia {
 
-Dims::Dims(std::span<const std::int64_t> values) : size_(values.size()) {
+void Dims::share(std::span<const std::int64_t> values) {
   if (values.size() > kMaxRank) {
     throw Error(ErrorCode::invalid_tensor, "a tensor of " + std::to_string(values.size()) + " axes: at most " +
                                                std::to_string(kMaxRank) + " are possible");
   }
-  if (values.size() <= few_.size()) {
-    std::ranges::copy(values, few_.begin());
-  } else {
-    const auto many = std::make_shared<std::int64_t[]>(values.size());
-    std::ranges::copy(values, many.get());
-    many_ = many;
-  }
+  const auto many = std::make_shared<std::int64_t[]>(values.size());
+  std::ranges::copy(values, many.get());
+  many_ = many;
+  size_ = values.size();
 }
 
 Dims Dims::with(std::size_t axis, std::int64_t value) const {

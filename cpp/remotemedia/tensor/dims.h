@@ -33,7 +33,13 @@ class REMOTEMEDIA_API Dims {
 
   /// Errors:  invalid_tensor beyond kMaxRank.
   Dims(std::initializer_list<std::int64_t> values) : Dims(std::span(values.begin(), values.size())) {}
-  explicit Dims(std::span<const std::int64_t> values);
+  explicit Dims(std::span<const std::int64_t> values) {
+    if (values.size() > few_.size()) {
+      share(values);
+    } else {
+      for (const std::int64_t value : values) few_[size_++] = value;
+    }
+  }
 
   Dims(const Dims&) noexcept = default;
   Dims(Dims&& other) noexcept : few_(other.few_), many_(std::move(other.many_)), size_(std::exchange(other.size_, 0)) {}
@@ -61,6 +67,8 @@ class REMOTEMEDIA_API Dims {
   friend bool operator==(const Dims& a, const Dims& b) noexcept { return std::ranges::equal(a, b); }
 
  private:
+  void share(std::span<const std::int64_t> values);
+
   std::array<std::int64_t, 8> few_{};
   std::shared_ptr<const std::int64_t[]> many_;
   std::size_t size_ = 0;

@@ -34,6 +34,10 @@ DescriptorFault fault_of_record(const TensorDescriptor& record, const Descriptor
   return DescriptorFault::none;
 }
 
+static_assert(std::ranges::all_of(kDataTypes, [](const DataTypeInfo& type) {
+  return type.itemsize == 0 || std::has_single_bit(type.itemsize);
+}));
+
 DescriptorFault fault_of_slot(const TensorDescriptor& record, const DescriptorLimits& limits,
                               std::size_t item) noexcept {
   if (record.segment >= limits.segments.size()) return DescriptorFault::segment;
@@ -44,7 +48,7 @@ DescriptorFault fault_of_slot(const TensorDescriptor& record, const DescriptorLi
   if (record.slot_offset > segment.bytes) return DescriptorFault::slot_beyond_segment;
   if (record.nbytes > segment.bytes - record.slot_offset) return DescriptorFault::slot_beyond_segment;
   if (record.data_offset > record.nbytes) return DescriptorFault::data_beyond_slot;
-  if (record.data_offset % item != 0) return DescriptorFault::data_alignment;
+  if ((record.data_offset & (item - 1)) != 0) return DescriptorFault::data_alignment;
   return DescriptorFault::none;
 }
 

@@ -76,7 +76,7 @@ RequestPtr RequestQueue::leave(const Request& request) {
   const auto place = is_oldest ? line.begin() : std::ranges::lower_bound(line, request.id, {}, number);
   if (place == line.end() || place->get() != &request) return nullptr;
   RequestPtr left = std::move(*place);
-  line.erase(place);
+  is_oldest ? line.pop_front() : static_cast<void>(line.erase(place));
   if (line.empty() && found->first != 0) lines_.erase(found);
   --size_;
   return left;
