@@ -8,11 +8,10 @@ import contextlib
 import inspect
 import logging
 import queue
-import threading
 from collections.abc import Iterable
 from typing import Any
 
-from remotemedia import _core
+from remotemedia.core.daemon_thread import start_daemon_thread
 from remotemedia.pipeline.calls import Outcome, advance
 from remotemedia.pipeline.uncancelled import settled
 
@@ -35,9 +34,7 @@ class SourceThread:
         self._requests: queue.SimpleQueue[asyncio.Future[Outcome] | None] = queue.SimpleQueue()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         # A daemon, as an iterable that blocks for ever must not keep the process alive.
-        start = _core.ThreadStart()
-        threading.Thread(target=self._work, name="remotemedia-source", daemon=True).start()
-        del start
+        start_daemon_thread(self._work, name="remotemedia-source")
 
     async def next(self) -> tuple[bool, Any]:
         """Whether there was another item, and the item.
