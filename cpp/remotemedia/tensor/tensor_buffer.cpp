@@ -231,6 +231,7 @@ void TensorBuffer::assign(const TensorBuffer& source) const {
   std::byte* const to = mutable_data();
   if (is_contiguous() && source.is_contiguous()) {
     const std::byte* const from = source.data_;
+    if (from == to) return;
     const std::size_t bytes = nbytes();
     const bool apart = std::less_equal<>()(to + bytes, from) || std::less_equal<>()(from + bytes, to);
     apart ? copy_bytes(to, from, bytes) : static_cast<void>(std::memmove(to, from, bytes));
