@@ -9,24 +9,28 @@ namespace {
 
 constexpr std::size_t kFew = 64;
 
-bool is_over(const RequestPtr& request) noexcept { return request->over.load(std::memory_order_acquire); }
+bool is_over(const RequestPtr& request) noexcept {
+  return request == nullptr || request->over.load(std::memory_order_acquire);
+}
 
 }  // namespace
 
 RequestPtr OpenCalls::find(std::uint64_t number) const {
-  const auto found = place_of(number);
+  const auto found = first_from(number);
   const bool is_open = found != calls_.end() && found->first == number && !is_over(found->second);
   return is_open ? found->second : nullptr;
 }
 
-void OpenCalls::add(std::uint64_t number, RequestPtr request) {
+RequestPtr& OpenCalls::place(std::uint64_t number) {
   forget_ended();
-  calls_.emplace(place_of(number), number, std::move(request));
+  return calls_.emplace(first_from(number), number, nullptr)->second;
 }
 
 std::vector<RequestPtr> OpenCalls::clear() {
   std::vector<RequestPtr> requests;
-  for (Numbered& call : std::exchange(calls_, {})) requests.push_back(std::move(call.second));
+  for (Numbered& call : std::exchange(calls_, {})) {
+    if (!is_over(call.second)) requests.push_back(std::move(call.second));
+  }
   return requests;
 }
 
@@ -38,7 +42,7 @@ void OpenCalls::forget_ended() {
   forgets_at_ = 2 * calls_.size();
 }
 
-OpenCalls::Calls::const_iterator OpenCalls::place_of(std::uint64_t number) const {
+OpenCalls::Calls::const_iterator OpenCalls::first_from(std::uint64_t number) const {
   if (calls_.empty() || calls_.back().first < number) return calls_.end();
   return std::ranges::lower_bound(calls_, number, {}, &Numbered::first);
 }

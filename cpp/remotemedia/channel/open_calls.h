@@ -25,10 +25,12 @@ class REMOTEMEDIA_API OpenCalls {
   /// Null where there is none, or it is over.
   RequestPtr find(std::uint64_t number) const;
 
-  /// One that find() does not know.
-  void add(std::uint64_t number, RequestPtr request);
+  /// Where one goes that find() does not know. Left empty, it is over.
+  ///
+  /// Lifetime: until the next.
+  RequestPtr& place(std::uint64_t number);
 
-  /// All of them.
+  /// All that are not over.
   std::vector<RequestPtr> clear();
 
  private:
@@ -36,7 +38,7 @@ class REMOTEMEDIA_API OpenCalls {
   using Calls = std::deque<Numbered, RecyclingAllocator<Numbered>>;
 
   void forget_ended();
-  Calls::const_iterator place_of(std::uint64_t number) const;
+  Calls::const_iterator first_from(std::uint64_t number) const;
 
   Calls calls_;  // by rising number
   std::size_t forgets_at_ = 0;

@@ -140,7 +140,8 @@ void ServerSession::submit(std::uint64_t request, Call&& call, Inputs inputs) {
   }
   try {
     check_copies(call.inputs, process_->copied_inputs.most());
-    calls_.add(request, host_.worker().core.submit(caller_, std::move(call)));
+    RequestPtr& place = calls_.place(request);
+    place = host_.worker().core.submit(caller_, std::move(call));
   } catch (const std::exception&) {
     fail(request, std::current_exception());
   }

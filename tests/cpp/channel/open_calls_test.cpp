@@ -18,11 +18,7 @@ namespace {
 
 class OpenCallsTest : public ::testing::Test {
  protected:
-  RequestPtr add(std::uint64_t number) {
-    RequestPtr request = accepted_.accept({});
-    calls_.add(number, request);
-    return request;
-  }
+  RequestPtr add(std::uint64_t number) { return calls_.place(number) = accepted_.accept({}); }
 
   testing::AcceptedRequests accepted_;
   OpenCalls calls_;
@@ -49,6 +45,13 @@ TEST_F(OpenCallsTest, TheNumberOfOneThatIsOverCanBeUsedAgain) {
   EXPECT_EQ(calls_.find(3), lasting);
 }
 
+TEST_F(OpenCallsTest, OneWhosePlaceStaysEmptyIsOver) {
+  calls_.place(7);
+  EXPECT_EQ(calls_.find(7), nullptr);
+  const RequestPtr again = add(7);
+  EXPECT_EQ(calls_.find(7), again);
+}
+
 TEST_F(OpenCallsTest, ThoseThatAreOverAreLetGoAlsoBehindOneThatLasts) {
   const RequestPtr lasting = add(1);
   std::vector<std::weak_ptr<Request>> ended;
@@ -63,9 +66,11 @@ TEST_F(OpenCallsTest, ThoseThatAreOverAreLetGoAlsoBehindOneThatLasts) {
   EXPECT_EQ(calls_.find(1), lasting);
 }
 
-TEST_F(OpenCallsTest, ClearGivesThemAllAndLeavesNone) {
+TEST_F(OpenCallsTest, ClearGivesAllThatAreOpenAndLeavesNone) {
   const RequestPtr one = add(1);
   const RequestPtr other = add(2);
+  add(3)->over = true;
+  calls_.place(4);
   EXPECT_EQ(calls_.clear(), (std::vector{one, other}));
   EXPECT_EQ(calls_.find(1), nullptr);
   EXPECT_TRUE(calls_.clear().empty());
