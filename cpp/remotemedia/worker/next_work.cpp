@@ -29,11 +29,10 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
   }
   CallSource* source = nullptr;  // that this instance looks at
   bool may_look = true;
-  const TimePoint looks_until =
-      instance.usual_time <= kQuickRun ? later(instance.came_back_at, instance.spin.get(config_.spin)) : TimePoint{};
+  TimePoint looks_until = end_of_looks(instance);
   // Not after it has slept: the client that woke it may be waiting for this CPU.
   const TimePoint eager_until =
-      std::exchange(instance.slept, false) ? TimePoint{} : later(instance.came_back_at, kEagerTime);
+      std::exchange(instance.slept, false) ? TimePoint{} : later(instance.idle_since, kEagerTime);
   while (true) {
     std::optional<Work> work;
     TimePoint ready_at = TimePoint::max();
@@ -64,8 +63,11 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
     if (work) return work;
     if (source != nullptr && may_look) {
       if (waits) {
+        if (!std::exchange(instance.slept, true) && !source->has_looks()) {
+          instance.idle_since = clock_.now();
+          looks_until = end_of_looks(instance);
+        }
         may_look = source->wait(looks_until);
-        instance.slept = true;
       } else if (look(*source)) {
         instance.has_looked = true;
       } else {
@@ -83,6 +85,11 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
     }
     if (ends) return std::nullopt;
   }
+}
+
+TimePoint WorkerCore::end_of_looks(const Instance& instance) const {
+  if (instance.usual_time > kQuickRun) return TimePoint{};
+  return later(instance.idle_since, instance.spin.get(config_.spin));
 }
 
 bool WorkerCore::look(CallSource& source) {
@@ -173,7 +180,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_work(Instance& instance, TimePo
 std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, TimePoint& ready_at) {
   if (queue_.size() == 0) return std::nullopt;
   const TimePoint now = instance.has_looked      ? last_accepted_at_
-                        : instance.has_come_back ? std::max(instance.came_back_at, last_accepted_at_)
+                        : instance.has_come_back ? std::max(instance.idle_since, last_accepted_at_)
                                                  : clock_.now();
   RequestQueue::Batch batch =
       queue_.take({max_batch_size_, config_.batch_delay, streams_.size() < config_.concurrent_streams}, now,
@@ -199,7 +206,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, Ti
 void WorkerCore::begin_work(Instance& instance, std::size_t load, TimePoint now) {
   instance.load = load;
   instance.running_since = now;
-  instance.spin.waited(now - instance.came_back_at, config_.spin);
+  instance.spin.waited(now - instance.idle_since, config_.spin);
   attend_at(later(instance.running_since, config_.watchdog));
   const bool all_run = std::ranges::all_of(instances_, [](const auto& each) { return each->load > 0; });
   if (state_ == WorkerState::ready && all_run) enter(WorkerState::busy);
@@ -207,7 +214,7 @@ void WorkerCore::begin_work(Instance& instance, std::size_t load, TimePoint now)
 
 void WorkerCore::end_work(Instance& instance, TimePoint now) {
   const Duration time = now - instance.running_since;
-  instance.came_back_at = now;
+  instance.idle_since = now;
   instance.has_come_back = true;
   instance.usual_time = instance.usual_time == Duration::max() ? time : (7 * instance.usual_time + time) / 8;
   instance.load = 0;

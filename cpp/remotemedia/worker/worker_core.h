@@ -136,7 +136,7 @@ class REMOTEMEDIA_API WorkerCore {
     std::thread thread;
     std::size_t load = 0;  ///< Requests that run in it.
     TimePoint running_since;
-    TimePoint came_back_at;
+    TimePoint idle_since;   ///< It came back from its model, or has sent the answers.
     bool reported = false;  ///< As hanging.
     StreamPtr own_stream;   ///< The one that has it to itself.
     bool resumed_a_stream = false;
@@ -196,6 +196,7 @@ class REMOTEMEDIA_API WorkerCore {
 
   // next_work.cpp
   std::optional<Work> wait_for_work(Instance& instance);
+  TimePoint end_of_looks(const Instance& instance) const;
   static bool look(CallSource& source);
   void leave_source() REMOTEMEDIA_REQUIRES(mutex_);
   bool has_source(const CallSource* source) const REMOTEMEDIA_REQUIRES(mutex_);

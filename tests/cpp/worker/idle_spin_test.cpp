@@ -32,18 +32,35 @@ TEST(IdleSpinTest, OneThatComesInTimeIsReasonToLook) {
   EXPECT_EQ(spin.get(50us), Duration(50us));
 }
 
+TEST(IdleSpinTest, OneThatHadToWakeItAndCameSoonOtherwiseIsReasonToLookOnce) {
+  IdleSpin spin;
+  for (int i = 0; i < IdleSpin::kPatience; ++i) spin.waited(2ms, 50us);
+  spin.waited(50us + IdleSpin::kWaking, 50us);
+  EXPECT_EQ(spin.get(50us), Duration(50us));
+  spin.waited(50us + IdleSpin::kWaking, 50us);
+  EXPECT_EQ(spin.get(50us), IdleSpin::kShort) << "it looked, and would have seen it";
+  spin.waited(51us + IdleSpin::kWaking, 50us);
+  EXPECT_EQ(spin.get(50us), IdleSpin::kShort);
+  spin.waited(51us, 50us);
+  spin.waited(20us, 50us);
+  for (int i = 1; i < IdleSpin::kPatience; ++i) spin.waited(2ms, 50us);
+  EXPECT_EQ(spin.get(50us), Duration(50us)) << "what came in time has all the patience again";
+}
+
 /// A place without calls, where a look takes 100 ns.
 class EmptyPlace final : public detail::CallSource {
  public:
-  explicit EmptyPlace(ManualClock& clock) : clock_(clock) {}
+  explicit EmptyPlace(ManualClock& clock, bool has_looks = true) : clock_(clock), has_looks_(has_looks) {}
 
+  bool has_looks() const noexcept override { return has_looks_; }
   bool look() noexcept override {
     ++looks_;
     clock_.advance(100ns);
     return false;
   }
-  bool wait(TimePoint /*looks_until*/) noexcept override {
+  bool wait(TimePoint looks_until) noexcept override {
     looks_before_sleep = looks_.exchange(0);
+    looks_for = (looks_until - clock_.now()).count();
     slept.add();
     woken_.wait_for(++wakes_seen_);
     return true;
@@ -52,10 +69,12 @@ class EmptyPlace final : public detail::CallSource {
   void end_looks() noexcept override {}
 
   std::atomic<int> looks_before_sleep = 0;
+  std::atomic<Duration::rep> looks_for = 0;  // itself, before it sleeps
   EventCount slept;
 
  private:
   ManualClock& clock_;
+  const bool has_looks_;
   std::atomic<int> looks_ = 0;
   int wakes_seen_ = 0;
   EventCount woken_;
@@ -87,6 +106,24 @@ TEST_F(IdleWorkerTest, ItStopsLookingForCallsThatNeverComeSoonAndBeginsAgainWhen
   EXPECT_LT(looks_after_a_call(2ms), eager / 4);
   EXPECT_EQ(looks_after_a_call(0us), eager);
   worker_->remove_source(place_);
+}
+
+TEST_F(IdleWorkerTest, APlaceThatLooksItselfLooksFromWhenTheAnswerIsSent) {
+  EmptyPlace place(clock_, false);
+  serve(8);
+  worker_->add_source(place);
+  place.slept.wait_for(1);
+  Reply reply;
+  detail::Call what = call({1}, reply);
+  what.on_answer = [this, give = reply.sink()](detail::Answer&& answer) {
+    clock_.advance(40us);
+    give(std::move(answer));
+  };
+  submit(std::move(what));
+  reply.rows();
+  place.slept.wait_for(2);
+  EXPECT_EQ(Duration(place.looks_for), WorkerConfig().spin);
+  worker_->remove_source(place);
 }
 
 }  // namespace
