@@ -46,7 +46,7 @@ def measure(name: str, connect: Connect, peer: Peer, callers: int, size: int) ->
             stack.enter_context(pipe)
             pipes.append(pipe)
         for pipe in pipes:
-            _received(pipe)
+            _received(pipe, name)
         begin = time.perf_counter_ns() + round(WARM_UP_SECONDS * 1e9)
         for pipe in pipes:
             pipe.send(begin)
@@ -55,7 +55,7 @@ def measure(name: str, connect: Connect, peer: Peer, callers: int, size: int) ->
         for pipe in pipes:
             pipe.poll(None)
         others = disturbance.others()
-        spans = [span for pipe in pipes for span in _received(pipe)]
+        spans = [span for pipe in pipes for span in _received(pipe, name)]
     passed = max(after for _, after in spans) - min(before for before, _ in spans)
     times = sorted(after - before for before, after in spans)
     return {
@@ -68,10 +68,10 @@ def measure(name: str, connect: Connect, peer: Peer, callers: int, size: int) ->
     }
 
 
-def _received(pipe: Connection) -> list[Span]:
+def _received(pipe: Connection, name: str) -> list[Span]:
     received = pipe.recv()
-    if isinstance(received, BaseException):
-        raise received
+    if isinstance(received, str):
+        raise RuntimeError(f"a caller of {name} failed: {received}")
     spans: list[Span] = received
     return spans
 
@@ -118,7 +118,7 @@ def _call(pipe: Connection, connect: Connect, callers: int, number: int, size: i
     for thread in threads:
         thread.join()
     failed = [error for error in errors if not isinstance(error, threading.BrokenBarrierError)]
-    pipe.send(failed[0] if failed else spans)
+    pipe.send(repr(failed[0]) if failed else spans)  # not every exception can be pickled and read again
 
 
 def _check(answer: Array, sent: Array) -> None:

@@ -31,8 +31,13 @@ class IdleSpin {
 
   /// Tells how long the last call was awaited.
   void waited(Duration time, Duration most) noexcept {
-    const bool slept = get(most) < most;
-    late_ = time <= most ? 0 : slept && time <= most + kWaking ? kPatience - 1 : std::min(late_ + 1, kPatience);
+    if (time <= most) {
+      late_ = 0;
+    } else if (get(most) < most && time <= most + kWaking) {
+      late_ = kPatience - 1;
+    } else {
+      late_ = std::min(late_ + 1, kPatience);
+    }
   }
 
  private:
