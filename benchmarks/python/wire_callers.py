@@ -118,7 +118,8 @@ def _call(pipe: Connection, connect: Connect, callers: int, number: int, size: i
     for thread in threads:
         thread.join()
     failed = [error for error in errors if not isinstance(error, threading.BrokenBarrierError)]
-    pipe.send(repr(failed[0]) if failed else spans)  # not every exception can be pickled and read again
+    # Not every exception can be pickled and read again, or has its text in its repr().
+    pipe.send(f"{type(failed[0]).__name__}: {failed[0]}" if failed else spans)
 
 
 def _check(answer: Array, sent: Array) -> None:
