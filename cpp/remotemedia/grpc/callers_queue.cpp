@@ -62,7 +62,7 @@ CallersQueue::~CallersQueue() { store().give_back(std::move(queue_)); }
 CallersQueue::Told CallersQueue::tell(TimePoint looks_until, TimePoint deadline) {
   {
     MutexLock lock(mutex_);
-    if (std::exchange(others_may_not_, true)) return Told::elsewhere;
+    if (over_ || std::exchange(others_may_not_, true)) return Told::elsewhere;
   }
   void* tag = nullptr;
   bool ok = false;
@@ -71,13 +71,10 @@ CallersQueue::Told CallersQueue::tell(TimePoint looks_until, TimePoint deadline)
     const CallerWaits waits;
     came = next_event(*queue_, looks_until, deadline, tag, ok);
   }
-  if (came) {
-    static_cast<Completion*>(tag)->completed(ok);
-    return Told::here;
-  }
+  if (came) static_cast<Completion*>(tag)->completed(ok);
   MutexLock lock(mutex_);
   others_may_not_ = false;
-  return Told::not_in_time;
+  return came ? Told::here : Told::not_in_time;
 }
 
 }  // namespace remotemedia::detail

@@ -7,6 +7,7 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <atomic>
 #include <memory>
 
 #include "remotemedia/base/clock.h"
@@ -28,15 +29,20 @@ class CallersQueue {
 
   enum class Told { here, elsewhere, not_in_time };
 
-  /// Waits for the one completion of a call and tells it, until `deadline`; not while another thread does, or after it.
+  /// Waits for the next completion of a call and tells it, until `deadline`; not while another thread does, or after
+  /// end().
   ///
   /// looks_until:  it does not sleep before.
   Told tell(TimePoint looks_until, TimePoint deadline);
 
+  /// With its last completion.
+  void end() noexcept { over_ = true; }
+
  private:
   std::unique_ptr<grpc::CompletionQueue> queue_;  ///< Lent: there is a store of them.
   Mutex mutex_;
-  bool others_may_not_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  ///< Since one waits, or has told.
+  bool others_may_not_ REMOTEMEDIA_GUARDED_BY(mutex_) = false;  ///< Since one waits.
+  std::atomic<bool> over_{false};
 };
 
 }  // namespace remotemedia::detail

@@ -19,12 +19,6 @@ namespace {
 
 constexpr std::size_t kWindow = 16;  // answers
 
-Answer failed(const std::exception_ptr& error) {
-  Answer answer;
-  answer.error = error;
-  return answer;
-}
-
 class OneAnswer final : public ClientCall, public std::enable_shared_from_this<OneAnswer> {
  public:
   using ClientCall::ClientCall;
@@ -49,7 +43,7 @@ class OneAnswer final : public ClientCall, public std::enable_shared_from_this<O
         answer.outputs = outputs_of(response);
         give(std::move(answer));
       } catch (const std::exception&) {
-        give(failed(std::current_exception()));
+        give_error(std::current_exception());
       }
     }
     is_done(status_);
@@ -81,7 +75,7 @@ class ManyAnswers final : public ClientCall, public OutgoingStream {
       auto message = received_message<inference::ModelStreamInferResponse>(bytes);
       take(message);
     } catch (const std::exception&) {
-      give(failed(std::current_exception()));
+      give_error(std::current_exception());
     }
     if (has_ended()) cancel();  // there is nothing more to hear
   }
@@ -141,19 +135,27 @@ Error ClientCall::error_of(const grpc::Status& status, std::string_view name) co
 void ClientCall::give(Answer&& answer) noexcept {
   if (ended_) return;
   ended_ = answer.last;
+  if (answer.error == nullptr && ended_) connection_->heard(answer.outputs);
   on_answer_(std::move(answer));
   if (ended_) on_answer_ = nullptr;
   connection_->answered();
+}
+
+void ClientCall::give_error(const std::exception_ptr& error) noexcept {
+  Answer answer;
+  answer.error = error;
+  give(std::move(answer));
 }
 
 void ClientCall::is_done(const grpc::Status& status) noexcept {
   if (!ended_) {
     const grpc::Status why =
         status.ok() ? grpc::Status(grpc::StatusCode::INTERNAL, "the call ended without its last answer") : status;
-    give(failed(std::make_exception_ptr(connection_->error_of(why, metadata(), cancelled_here))));
+    give_error(std::make_exception_ptr(connection_->error_of(why, metadata(), cancelled_here)));
   }
   if (alarm_) alarm_->Cancel();
   prompt_.reset();
+  if (callers_) callers_->end();
   const std::shared_ptr<GrpcConnection> connection = std::move(connection_);
   connection->is_done(*this);
 }

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -59,9 +60,15 @@ class ClientCall {
     callers_.emplace();
   }
 
-  /// Waits for the answer of one that its caller receives, and gives it; of all others that is done elsewhere.
+  /// Waits for what comes next of one that its caller receives, and gives the answer with the last of it; of all others
+  /// that is done elsewhere.
   CallersQueue::Told tell(TimePoint looks_until, TimePoint deadline) {
     return callers_ ? callers_->tell(looks_until, deadline) : CallersQueue::Told::elsewhere;
+  }
+
+  /// Until it is over, or somebody else tells.
+  void tell_all() {
+    while (tell(TimePoint{}, TimePoint::max()) == CallersQueue::Told::here) continue;
   }
 
   /// Before it waits for its turn: it does no longer than this.
@@ -74,6 +81,7 @@ class ClientCall {
   GrpcConnection& connection() const noexcept { return *connection_; }
   grpc::CompletionQueue& queue() noexcept { return callers_ ? callers_->get() : client_queue(); }
   void give(Answer&& answer) noexcept;
+  void give_error(const std::exception_ptr& error) noexcept;
   Error error_of(const grpc::Status& status, std::string_view name) const;
   bool has_ended() const noexcept { return ended_; }
 

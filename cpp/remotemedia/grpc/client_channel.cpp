@@ -7,7 +7,6 @@
 #include <chrono>
 #include <utility>
 
-#include "remotemedia/grpc/client_queue.h"
 #include "remotemedia/grpc/credentials.h"
 #include "remotemedia/grpc/transfer_arguments.h"
 #include "remotemedia/memory/fork_generation.h"
@@ -64,9 +63,10 @@ std::unique_ptr<grpc::GenericClientAsyncResponseReader> ClientChannel::unary(grp
 }
 
 std::unique_ptr<grpc::GenericClientAsyncReaderWriter> ClientChannel::stream(grpc::ClientContext& context,
-                                                                            const std::string& method) {
+                                                                            const std::string& method,
+                                                                            grpc::CompletionQueue& queue) {
   authorize(context);
-  return stub_->PrepareCall(&context, method, &client_queue());
+  return stub_->PrepareCall(&context, method, &queue);
 }
 
 grpc::Status ClientChannel::ask(grpc::ClientContext& context, const std::string& method,

@@ -40,11 +40,12 @@ class ClientChannel {
   /// False where there is none, or not yet, as far as gRPC knows: a call would have to connect first. Connects nothing.
   bool is_connected() const;
 
-  /// Not begun yet. The completions of a stream come by client_queue().
+  /// Not begun yet.
   std::unique_ptr<grpc::GenericClientAsyncResponseReader> unary(grpc::ClientContext& context, const std::string& method,
                                                                 const grpc::ByteBuffer& request,
                                                                 grpc::CompletionQueue& queue);
-  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream(grpc::ClientContext& context, const std::string& method);
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream(grpc::ClientContext& context, const std::string& method,
+                                                               grpc::CompletionQueue& queue);
 
   /// Waits for the answer, until the deadline of `context`. given_up: asked now and then, unless it is empty: true, and
   /// the call is cancelled.

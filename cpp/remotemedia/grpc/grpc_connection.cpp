@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "remotemedia/grpc/attachment.h"
+#include "remotemedia/grpc/call_in_parts.h"
 #include "remotemedia/grpc/call_origin.h"
 #include "remotemedia/grpc/client_call.h"
 #include "remotemedia/grpc/client_queue.h"
@@ -25,6 +26,12 @@ namespace {
 void set_deadline(grpc::ClientContext& context, TimePoint deadline) {
   if (deadline == TimePoint::max()) return;
   context.set_deadline(system_time_of(deadline));
+}
+
+std::size_t bytes_of(const TensorMap& tensors) noexcept {
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += tensor.nbytes();
+  return bytes;
 }
 
 }  // namespace
@@ -115,9 +122,8 @@ TensorBuffer GrpcConnection::allocate(const Dims& shape, DataType dtype) {
 
 std::uint64_t GrpcConnection::submit(const TensorMap& inputs, Call&& call, ReceivedBy receiver, Waiting /*waiting*/) {
   const std::uint64_t number = ++last_number_;
-  const auto made = ClientCall::make(call.stream, shared_from_this(), number, call.session_id.value_or(""),
-                                     std::move(call.on_answer));
-  const grpc::ByteBuffer request = request_bytes(worker_.model_id, inputs, call.parameters);
+  grpc::ByteBuffer request;
+  const std::shared_ptr<ClientCall> made = make_call(number, inputs, call, std::move(call.on_answer), request);
   grpc::ClientContext& metadata = made->metadata();
   metadata.AddMetadata(kAttachmentKey, attachment_token_);
   if (call.session_id) metadata.AddMetadata(kSessionKey, *call.session_id);
@@ -149,13 +155,29 @@ std::shared_ptr<ClientCall> GrpcConnection::find(std::uint64_t call) const {
   return found == calls_.end() ? nullptr : found->second;
 }
 
+/// request: what it starts with.
+std::shared_ptr<ClientCall> GrpcConnection::make_call(std::uint64_t number, const TensorMap& inputs, const Call& call,
+                                                      std::function<void(Answer&&)> on_answer,
+                                                      grpc::ByteBuffer& request) {
+  const std::string session = call.session_id.value_or("");
+  if (call.stream || (bytes_of(inputs) < kWorthParts && !answers_in_parts_)) {
+    request = request_bytes(worker_.model_id, inputs, call.parameters);
+    return ClientCall::make(call.stream, shared_from_this(), number, session, std::move(on_answer));
+  }
+  PartsToSend parts = request_parts(worker_.model_id, inputs, call.parameters);
+  request = parts.next();
+  return std::make_shared<CallInParts>(shared_from_this(), number, session, std::move(on_answer), std::move(parts));
+}
+
+void GrpcConnection::heard(const TensorMap& outputs) noexcept { answers_in_parts_ = bytes_of(outputs) >= kWorthParts; }
+
 void GrpcConnection::cancel(std::uint64_t call) noexcept {
   const auto found = find(call);
   if (found == nullptr) return;
   found->cancelled_here = true;
   if (withdraw(*found, grpc::Status::CANCELLED)) return;
   found->cancel();
-  found->tell(TimePoint{}, TimePoint::max());
+  found->tell_all();
 }
 
 bool GrpcConnection::withdraw(ClientCall& call, const grpc::Status& status) noexcept {
@@ -191,11 +213,14 @@ bool GrpcConnection::receive_until(std::uint64_t call, ReceivedBy /*receiver*/, 
   for (;;) {
     const std::uint64_t given = given_;
     if (done()) return true;
-    if (deadline != TimePoint::max() && monotonic_clock().now() >= deadline) return false;
+    if (deadline != TimePoint::max() && monotonic_clock().now() >= deadline) {
+      MutexLock lock(mutex_);
+      changed_.notify_all();  // another one may wait for the same call
+      return false;
+    }
     const auto told = receives == nullptr ? CallersQueue::Told::elsewhere : tell(*receives, deadline);
     if (told == CallersQueue::Told::here) continue;
     MutexLock lock(mutex_);
-    if (told == CallersQueue::Told::not_in_time) changed_.notify_all();  // another one may wait for the same call
     if (given_ != given) continue;
     if (over_ && calls_.empty()) return false;
     monotonic_clock().wait_until(changed_, mutex_, deadline);
@@ -275,7 +300,7 @@ void GrpcConnection::close() noexcept {
   if (attachment != nullptr) attachment->cancel();
   if (is_client_queue_thread()) return;  // which the calls end on, when it has returned
   const Prompt prompt;
-  for (const auto& call : calls()) call->tell(TimePoint{}, TimePoint::max());
+  for (const auto& call : calls()) call->tell_all();
   {
     MutexLock lock(mutex_);
     while (!calls_.empty()) changed_.wait(mutex_);

@@ -69,6 +69,9 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   void attachment_is_over() noexcept;
   std::vector<std::shared_ptr<ClientCall>> calls() const;
   void check_usable() const;
+  std::shared_ptr<ClientCall> make_call(std::uint64_t number, const TensorMap& inputs, const Call& call,
+                                        std::function<void(Answer&&)> on_answer, grpc::ByteBuffer& request);
+  void heard(const TensorMap& outputs) noexcept;
   std::shared_ptr<ClientCall> find(std::uint64_t call) const;
   bool withdraw(ClientCall& call, const grpc::Status& status) noexcept;
   CallersQueue::Told tell(ClientCall& call, TimePoint deadline);
@@ -86,6 +89,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   mutable std::atomic<bool> over_{false};
   std::atomic<std::uint64_t> last_number_{0};
   std::atomic<std::uint64_t> given_{0};  // answers; counted with the mutex
+  std::atomic<bool> answers_in_parts_{false};  // are wanted, as the last one was long
   SessionLines lines_;
   std::atomic<bool> caller_looks_{false};
   SpinTime callers_spin_;  // of who does

@@ -16,6 +16,7 @@
 #include "remotemedia/base/log.h"
 #include "remotemedia/grpc/credentials.h"
 #include "remotemedia/grpc/grpc_limits.h"
+#include "remotemedia/grpc/infer_handlers.h"
 #include "remotemedia/grpc/transfer_arguments.h"
 
 namespace remotemedia::detail {
@@ -103,6 +104,13 @@ GrpcServer::GrpcServer(const std::filesystem::path& path, const WireAccess& acce
   path_.emplace(path);
   listen(platform::StreamListener::at_path(path_->unfinished()));
   path_->publish();
+}
+
+std::vector<Method> GrpcServer::worker_methods() {
+  std::vector<Method> methods = clients_.methods();
+  methods.push_back(
+      {"InferInParts", StreamHandler([this](StreamingCall& call) { return infer_in_parts_handler(call, infer_); })});
+  return methods;
 }
 
 void GrpcServer::add(const ServedWorker& worker, const std::string& shared_memory_endpoint) {

@@ -66,6 +66,7 @@ class GrpcServer {
  private:
   explicit GrpcServer(const WireAccess& access) : access_(access) {}
   void listen(platform::StreamListener listener);
+  std::vector<Method> worker_methods();
   std::array<RawService*, 4> services() noexcept {
     return {&inference_service_, &worker_service_, &model_service_, &health_service_};
   }
@@ -81,9 +82,9 @@ class GrpcServer {
   ModelLoads loads_{models_};  // ends first: those who wait are the service's
   Health health_{models_};
   const WireAccess everybody_;
-  RawService inference_service_{kInferenceService, inference_methods({models_, loads_, callers_, regions_, bytes_}),
-                                access_};
-  RawService worker_service_{kWorkerService, clients_.methods(), access_};
+  const InferService infer_{models_, loads_, callers_, regions_, bytes_};
+  RawService inference_service_{kInferenceService, inference_methods(infer_), access_};
+  RawService worker_service_{kWorkerService, worker_methods(), access_};
   RawService model_service_{kModelService, leases_.methods(), access_};
   RawService health_service_{kHealthService, health_.methods(), everybody_};
   int port_ = 0;

@@ -101,8 +101,11 @@ class StreamingCall : public IncomingCall {
     stream_.Write(message, written_.tag());
   }
 
-  /// Once, when nothing is being written. Nothing of the call may be used after it.
+  /// One of both, once, when nothing is being written. Nothing of the call may be used after it.
   void finish(const grpc::Status& status) noexcept { stream_.Finish(status, end_.tag()); }
+  void finish_with(const grpc::ByteBuffer& last) noexcept {
+    stream_.WriteAndFinish(last, grpc::WriteOptions(), grpc::Status::OK, end_.tag());
+  }
 
  protected:
   ~StreamingCall() override = default;

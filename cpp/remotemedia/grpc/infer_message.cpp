@@ -152,7 +152,9 @@ ReceivedCall call_of_client(const ReceivedRequest& request, const WorkerCore& co
   return received;
 }
 
-grpc::ByteBuffer request_bytes(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters) {
+namespace {
+
+ModelInferRequest request_head(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters) {
   ModelInferRequest request;
   request.set_model_name(model_id);
   for (const auto& [name, value] : parameters) set(value, (*request.mutable_parameters())[name]);
@@ -162,9 +164,22 @@ grpc::ByteBuffer request_bytes(const std::string& model_id, const TensorMap& inp
     input.set_datatype(std::string(oip_name(tensor.dtype())));
     for (const std::int64_t extent : tensor.shape()) input.add_shape(extent);
   }
-  RawSlices slices(request);
+  return request;
+}
+
+}  // namespace
+
+grpc::ByteBuffer request_bytes(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters) {
+  RawSlices slices(request_head(model_id, inputs, parameters));
   for (const auto& [name, tensor] : inputs) slices.append(ModelInferRequest::kRawInputContentsFieldNumber, tensor);
   return slices.bytes();
+}
+
+PartsToSend request_parts(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters) {
+  std::vector<TensorBuffer> contents;
+  contents.reserve(inputs.size());
+  for (const auto& [name, tensor] : inputs) contents.push_back(tensor);
+  return {request_head(model_id, inputs, parameters), std::move(contents)};
 }
 
 TensorMap outputs_of(const ReceivedResponse& response) {

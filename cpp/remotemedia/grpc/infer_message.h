@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "remotemedia/grpc/parts_to_send.h"
 #include "remotemedia/grpc/raw_contents.h"
 #include "remotemedia/oip/infer_call.h"
 #include "remotemedia/worker/worker_core.h"
@@ -31,6 +32,9 @@ ReceivedCall call_of_client(const ReceivedRequest& request, const WorkerCore& co
 
 /// The request of an attached client, and its outputs. Inputs that are contiguous are kept, not copied.
 grpc::ByteBuffer request_bytes(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters);
+
+/// The same in parts.
+PartsToSend request_parts(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters);
 
 /// Views of the raw contents, which they keep.
 ///

@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "remotemedia/grpc/client_queue.h"
+
 namespace remotemedia::detail {
 
 void OutgoingStream::start(ClientChannel& channel, const std::string& method, const grpc::ByteBuffer& request) {
   self_ = shared_from_this();
   request_ = request;
   context.set_initial_metadata_corked(true);  // goes out with the message
-  stream_ = channel.stream(context, method);
+  stream_ = channel.stream(context, method, client_queue());
   stream_->StartCall(nullptr);
   stream_->WriteLast(request_, grpc::WriteOptions(), written_.tag());
   stream_->Read(&message_, read_.tag());

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "remotemedia/base/error.h"
+#include "remotemedia/grpc/content_copy.h"
 #include "remotemedia/grpc/received_message.h"
 #include "remotemedia/oip/received_memory.h"
 
@@ -116,9 +117,10 @@ std::optional<SplitMessage> split_message(const grpc::ByteBuffer& message, int f
   for (const auto& [tag_at, value] : *found) {
     if (!append(in, tag_at - in.CurrentPosition(), split.others)) return std::nullopt;
     if (!in.Skip(value.begin - tag_at)) return std::nullopt;
-    const std::shared_ptr<std::byte> memory = received_memory(static_cast<std::size_t>(value.size));
-    if (!in.ReadRaw(memory.get(), value.size)) return std::nullopt;
-    split.raw.push_back({{memory.get(), static_cast<std::size_t>(value.size)}, memory});
+    const auto bytes = static_cast<std::size_t>(value.size);
+    const std::shared_ptr<std::byte> memory = received_memory(bytes);
+    if (!copy_content(in, {memory.get(), bytes}, bytes)) return std::nullopt;
+    split.raw.push_back({{memory.get(), bytes}, memory});
   }
   if (!append(in, static_cast<int>(message.Length()) - in.CurrentPosition(), split.others)) return std::nullopt;
   return split;

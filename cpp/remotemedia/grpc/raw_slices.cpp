@@ -38,14 +38,18 @@ grpc::Slice slice_of(std::unique_ptr<Owner> owner, const void* data, std::size_t
 void RawSlices::append(int field, TensorBuffer tensor) {
   if (!tensor.is_contiguous()) tensor = tensor.copy();
   const std::size_t bytes = tensor.nbytes();
+  append(field, std::move(tensor), 0, bytes);
+}
+
+void RawSlices::append(int field, TensorBuffer tensor, std::size_t begin, std::size_t bytes) {
   written_ += before_bytes(field, bytes);
   if (bytes <= kMostCopied) {
-    if (bytes > 0) written_.append(reinterpret_cast<const char*>(tensor.data()), bytes);
+    if (bytes > 0) written_.append(reinterpret_cast<const char*>(tensor.data() + begin), bytes);
     return;
   }
   end_slice();
   auto kept = std::make_unique<TensorBuffer>(std::move(tensor));
-  const std::byte* const data = kept->data();
+  const std::byte* const data = kept->data() + begin;
   slices_.push_back(slice_of(std::move(kept), data, bytes));
   size_ += bytes;
 }

@@ -24,6 +24,9 @@ class RawSlices {
   /// Keeps the elements of a large contiguous tensor until they are sent.
   void append(int field, TensorBuffer tensor);
 
+  /// The same with `bytes` of its bytes, from `begin` on. tensor: contiguous.
+  void append(int field, TensorBuffer tensor, std::size_t begin, std::size_t bytes);
+
   /// Makes it the value of a field of another message, which has no other.
   void wrap_in(int field);
 

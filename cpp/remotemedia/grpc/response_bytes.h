@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "remotemedia/grpc/parts_to_send.h"
 #include "remotemedia/grpc/protocol/open_inference.pb.h"
 #include "remotemedia/oip/infer_call.h"
 #include "remotemedia/worker/worker_core.h"
@@ -20,6 +21,9 @@ namespace remotemedia::detail {
 /// Errors:    those of in_requested_order; invalid_tensor for a datatype that the protocol has not.
 /// Lifetime:  outputs that are contiguous are kept, not copied.
 grpc::ByteBuffer response_bytes(const AnswerHead& head, TensorMap outputs, const ModelSignature& signature);
+
+/// The same in parts.
+PartsToSend response_parts(const AnswerHead& head, TensorMap outputs, const ModelSignature& signature);
 
 /// The same within a ModelStreamInferResponse: one that others follow, and the end, which has no outputs.
 grpc::ByteBuffer stream_response_bytes(const AnswerHead& head, TensorMap outputs, const ModelSignature& signature);

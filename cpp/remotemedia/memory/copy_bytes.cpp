@@ -2,6 +2,7 @@
 
 #include "remotemedia/memory/copy_bytes.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -41,7 +42,7 @@ void copy_line(std::byte* to, const std::byte* from) noexcept {
 }
 
 void copy_past_the_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
-  const std::size_t head = (kLine - reinterpret_cast<std::uintptr_t>(to) % kLine) % kLine;
+  const std::size_t head = std::min(bytes, (kLine - reinterpret_cast<std::uintptr_t>(to) % kLine) % kLine);
   std::memcpy(to, from, head);
   std::size_t copied = head;
   for (; copied + kPages * kPage <= bytes; copied += kPages * kPage) {
@@ -70,6 +71,10 @@ void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcep
   } else if (bytes > 0) {
     std::memcpy(to, from, bytes);
   }
+}
+
+void copy_bytes_past_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  if (bytes > 0) copy_past_the_cache(to, from, bytes);
 }
 
 }  // namespace remotemedia

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Copies into shared memory: past the cache where they are large, so that what others work on stays in it.
+// Copies into memory that others read: past the cache where they are large, so that what others work on stays in it.
 
 #pragma once
 
@@ -16,5 +16,8 @@ inline constexpr std::size_t kStreamingCopyBytes = std::size_t{8} << 20;
 /// As std::memcpy, but 0 bytes may be copied from and to anywhere. What was written is visible to whoever is told
 /// afterwards, by whatever means.
 REMOTEMEDIA_API void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
+
+/// The same, past the cache whatever its size: for a piece of something large.
+REMOTEMEDIA_API void copy_bytes_past_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
 
 }  // namespace remotemedia

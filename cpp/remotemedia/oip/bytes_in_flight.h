@@ -32,6 +32,12 @@ class BytesInFlight : public std::enable_shared_from_this<BytesInFlight> {
     }
     explicit operator bool() const noexcept { return of_ != nullptr; }
 
+    /// Takes over another one of the same.
+    void join(Share other) noexcept {
+      if (of_ == nullptr) return std::swap(*this, other);
+      bytes_ += std::exchange(other.bytes_, 0);
+    }
+
    private:
     std::shared_ptr<BytesInFlight> of_;
     std::uint64_t bytes_ = 0;

@@ -17,6 +17,10 @@ class ReflectedService:
         self._service = pool.FindServiceByName(name)
         self._metadata = [] if token is None else [("authorization", f"Bearer {token}")]
 
+    def message(self, method: str) -> Any:
+        """What a method is sent."""
+        return message_factory.GetMessageClass(self._service.methods_by_name[method].input_type)
+
     def __getattr__(self, name: str) -> Any:
         method = self._service.methods_by_name[name]
         kind = (
