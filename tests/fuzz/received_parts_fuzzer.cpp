@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Whatever parts of a message come, and in whatever pieces: what is taken is what protobuf reads of them, and no content
-// gets more or less than its size.
+// Whatever parts of a message come, and in whatever pieces: what is taken is what protobuf reads of them, and no
+// content gets more or less than its size.
 
 #include <grpcpp/grpcpp.h>
 

@@ -3,13 +3,16 @@
 #include "remotemedia/grpc/client_channel.h"
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/create_channel_posix.h>
 
 #include <chrono>
+#include <string_view>
 #include <utility>
 
 #include "remotemedia/grpc/credentials.h"
 #include "remotemedia/grpc/transfer_arguments.h"
 #include "remotemedia/memory/fork_generation.h"
+#include "remotemedia/platform/stream_connection.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -31,13 +34,36 @@ grpc::ChannelArguments channel_arguments() {
   return arguments;
 }
 
+/// By a socket that is better suited to large tensors than gRPC's own; none where gRPC is to say why it cannot connect.
+platform::OwnedHandle connected(const std::string& target, const ConnectOptions& options,
+                                ClientChannel::Connects connects) {
+  constexpr std::string_view kUnix = "unix:";
+  if (connects == ClientChannel::Connects::again || options.tls || !target.starts_with(kUnix)) return {};
+  return platform::connect_stream(target.substr(kUnix.size()));
+}
+
+/// socket: becomes the channel's, which keeps the same one beside it.
+std::shared_ptr<grpc::Channel> channel_by(platform::OwnedHandle& socket, const std::string& target,
+                                          const ConnectOptions& options) {
+  if (socket) {
+    if (platform::OwnedHandle kept = platform::same_stream(socket.get())) {
+      const int given = static_cast<int>(std::exchange(socket, std::move(kept)).release());
+      return grpc::CreateCustomInsecureChannelFromFd(target, given, channel_arguments());
+    }
+    socket.close();
+  }
+  return grpc::CreateCustomChannel(target, credentials_of_client(options.tls), channel_arguments());
+}
+
 }  // namespace
 
-ClientChannel::ClientChannel(const std::string& endpoint, const std::string& target, const ConnectOptions& options)
+ClientChannel::ClientChannel(const std::string& endpoint, const std::string& target, const ConnectOptions& options,
+                             Connects connects)
     : worker_("the worker at " + endpoint),
       authorization_(options.token.empty() ? "" : "Bearer " + options.token),
       made_in_(fork_generation()),
-      channel_(grpc::CreateCustomChannel(target, credentials_of_client(options.tls), channel_arguments())),
+      socket_(connected(target, options, connects)),
+      channel_(channel_by(socket_, target, options)),
       stub_(std::make_unique<grpc::GenericStub>(channel_)) {}
 
 ClientChannel::~ClientChannel() {
@@ -48,7 +74,9 @@ ClientChannel::~ClientChannel() {
 
 bool ClientChannel::is_inherited() const noexcept { return made_in_ != fork_generation(); }
 
-bool ClientChannel::is_connected() const { return channel_->GetState(false) == GRPC_CHANNEL_READY; }
+bool ClientChannel::is_connected() const {
+  return socket_ ? platform::has_peer(socket_.get()) : channel_->GetState(false) == GRPC_CHANNEL_READY;
+}
 
 void ClientChannel::authorize(grpc::ClientContext& context) const {
   if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);

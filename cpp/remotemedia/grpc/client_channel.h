@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "remotemedia/platform/owned_handle.h"
 #include "remotemedia/worker/transport.h"
 
 namespace remotemedia::detail {
@@ -21,10 +22,14 @@ namespace remotemedia::detail {
 /// Threads:  any.
 class ClientChannel {
  public:
-  /// target: as gRPC takes it. It connects with the first call.
+  /// Whether it connects again where its connection has ended.
+  enum class Connects { once, again };
+
+  /// target: as gRPC takes it. It connects now or with the first call.
   ///
   /// Errors:  invalid_argument that names the file, for one of options.tls that cannot be read.
-  ClientChannel(const std::string& endpoint, const std::string& target, const ConnectOptions& options);
+  ClientChannel(const std::string& endpoint, const std::string& target, const ConnectOptions& options,
+                Connects connects);
   ClientChannel(const ClientChannel&) = delete;
   ClientChannel& operator=(const ClientChannel&) = delete;
 
@@ -37,7 +42,7 @@ class ClientChannel {
   /// Whether this process is a forked child of the one that made it.
   bool is_inherited() const noexcept;
 
-  /// False where there is none, or not yet, as far as gRPC knows: a call would have to connect first. Connects nothing.
+  /// False where there is none, or not yet, as far as is known: a call would have to connect first. Connects nothing.
   bool is_connected() const;
 
   /// Not begun yet.
@@ -58,6 +63,7 @@ class ClientChannel {
   const std::string worker_;
   const std::string authorization_;
   const std::uint64_t made_in_;
+  platform::OwnedHandle socket_;  ///< Of a connection that gRPC was given; none: it has its own.
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<grpc::GenericStub> stub_;
 };

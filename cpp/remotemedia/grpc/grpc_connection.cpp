@@ -45,7 +45,7 @@ std::shared_ptr<GrpcConnection> GrpcConnection::connect(const std::string& endpo
 }
 
 GrpcConnection::GrpcConnection(const std::string& endpoint, const std::string& target, const ConnectOptions& options)
-    : channel_(endpoint, target, options) {}
+    : channel_(endpoint, target, options, ClientChannel::Connects::once) {}
 
 GrpcConnection::~GrpcConnection() {
   if (channel_.is_inherited()) {

@@ -88,7 +88,7 @@ class GrpcConnection final : public WorkerConnection, public std::enable_shared_
   WorkerDescription worker_;
   mutable std::atomic<bool> over_{false};
   std::atomic<std::uint64_t> last_number_{0};
-  std::atomic<std::uint64_t> given_{0};  // answers; counted with the mutex
+  std::atomic<std::uint64_t> given_{0};        // answers; counted with the mutex
   std::atomic<bool> answers_in_parts_{false};  // are wanted, as the last one was long
   SessionLines lines_;
   std::atomic<bool> caller_looks_{false};

@@ -67,7 +67,7 @@ std::shared_ptr<ModelsClient> ModelsClient::connect(const std::string& endpoint,
 }
 
 ModelsClient::ModelsClient(const std::string& endpoint, const std::string& target, const ConnectOptions& options)
-    : timeout_(options.timeout), channel_(endpoint, target, options) {}
+    : timeout_(options.timeout), channel_(endpoint, target, options, ClientChannel::Connects::again) {}
 
 void ModelsClient::check_not_inherited() const {
   if (!is_inherited()) return;

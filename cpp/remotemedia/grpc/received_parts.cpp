@@ -66,7 +66,8 @@ void ReceivedParts::take_content(const grpc::ByteBuffer& part) {
   if (bytes > content.size - content.filled) refuse("there is more of a content than its size");
   received_ += bytes;
   make_room(content, content.filled + bytes);
-  if (!copy_content(in, {content.memory.get() + content.filled, bytes}, content.size)) refuse("a part of it is cut off");
+  if (!copy_content(in, {content.memory.get() + content.filled, bytes}, content.size))
+    refuse("a part of it is cut off");
   content.filled += bytes;
   if (in.ReadTag() != 0 || !in.ConsumedEntireMessage()) refuse("a part of it has more than a content");
 }

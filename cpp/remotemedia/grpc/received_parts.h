@@ -34,7 +34,8 @@ class ReceivedParts {
   WithRawContents<Message> message() {
     WithRawContents<Message> received;
     if (!received.message.ParseFromString(head_)) {
-      throw Error(ErrorCode::protocol_error, "the head of what came in parts is no " + Message::descriptor()->full_name());
+      throw Error(ErrorCode::protocol_error,
+                  "the head of what came in parts is no " + Message::descriptor()->full_name());
     }
     received.raw = contents();
     return received;

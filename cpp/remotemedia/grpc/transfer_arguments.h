@@ -14,9 +14,10 @@ void set_transfer_arguments(SetInt set) {
   // Ours are not compressed; those that others have compressed are read.
   set(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
 
-  // A window that large tensors do not wait for, and no pings to find a better one.
-  set(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  // Windows that large tensors do not wait for: of a call from its beginning, and of the connection as soon as gRPC has
+  // found by pings what is worth it. Without these it stays at 64 KiB, after which each message would wait for more.
   set(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 16 << 20);
+  set(GRPC_ARG_HTTP2_BDP_PROBE, 1);
 
   // Large tensors in few pieces, between which other calls have their turn.
   set(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 1 << 20);

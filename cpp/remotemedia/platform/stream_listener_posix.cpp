@@ -24,10 +24,6 @@ namespace {
 
 constexpr int kQueue = 1024;
 
-/// Large answers in few pieces, between which both sides would wait for each other; the system has limits of its own.
-/// Those of TCP it finds by itself.
-constexpr int kUnixSendBuffer = 256 << 10;
-
 struct Address {
   sockaddr_storage bytes{};
   socklen_t size = 0;
@@ -124,7 +120,7 @@ OwnedHandle StreamListener::accept(const OwnedHandle& socket) {
   }
   set_flags(descriptor(caller), what);
   if (port_ == 0) {
-    set_option(descriptor(caller), SOL_SOCKET, SO_SNDBUF, kUnixSendBuffer);
+    send_much_at_once(descriptor(caller));
   } else {
     set_option(descriptor(caller), IPPROTO_TCP, TCP_NODELAY, 1);
   }

@@ -48,6 +48,11 @@ void turn_away_caller(int listener, OwnedHandle& spare) noexcept {
   spare = spare_descriptor();
 }
 
+void send_much_at_once(int socket) noexcept {
+  constexpr int kSendBuffer = 1 << 20;
+  setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);  // otherwise slower
+}
+
 sockaddr_un unix_address(const std::filesystem::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

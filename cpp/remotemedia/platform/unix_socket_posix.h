@@ -34,6 +34,10 @@ OwnedHandle accept_socket(int listener) noexcept;
 /// that nobody waits for an answer that cannot come.
 void turn_away_caller(int listener, OwnedHandle& spare) noexcept;
 
+/// Large messages in few pieces, between which both sides would wait for each other, as far as the system allows. (TCP
+/// finds its buffers by itself.)
+void send_much_at_once(int socket) noexcept;
+
 /// Errors:  OsError.
 PeerIdentity peer_of(int socket);
 

@@ -17,6 +17,9 @@ constexpr Duration kQuickRun = std::chrono::microseconds{200};
 /// Between two looks at the clock, and at what came otherwise.
 constexpr int kLooks = 8;
 
+/// Where a source has no looks of its own, its callers take longer between two calls, and to be woken, too.
+constexpr int kSpinsWithoutLooks = 2;
+
 /// After so many calls in a row by another source an instance goes there.
 constexpr std::size_t kCallsOfOthers = 3;
 
@@ -29,6 +32,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
   }
   CallSource* source = nullptr;  // that this instance looks at
   bool may_look = true;
+  instance.longest_spin = config_.spin;
   TimePoint looks_until = end_of_looks(instance);
   // Not after it has slept: the client that woke it may be waiting for this CPU.
   const TimePoint eager_until =
@@ -65,6 +69,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
       if (waits) {
         if (!std::exchange(instance.slept, true) && !source->has_looks()) {
           instance.idle_since = clock_.now();
+          instance.longest_spin = kSpinsWithoutLooks * config_.spin;
           looks_until = end_of_looks(instance);
         }
         may_look = source->wait(looks_until);
@@ -89,7 +94,7 @@ std::optional<WorkerCore::Work> WorkerCore::wait_for_work(Instance& instance) {
 
 TimePoint WorkerCore::end_of_looks(const Instance& instance) const {
   if (instance.usual_time > kQuickRun) return TimePoint{};
-  return later(instance.idle_since, instance.spin.get(config_.spin));
+  return later(instance.idle_since, instance.spin.get(instance.longest_spin));
 }
 
 bool WorkerCore::look(CallSource& source) {
@@ -206,7 +211,7 @@ std::optional<WorkerCore::Work> WorkerCore::next_requests(Instance& instance, Ti
 void WorkerCore::begin_work(Instance& instance, std::size_t load, TimePoint now) {
   instance.load = load;
   instance.running_since = now;
-  instance.spin.waited(now - instance.idle_since, config_.spin);
+  instance.spin.waited(now - instance.idle_since, instance.longest_spin);
   attend_at(later(instance.running_since, config_.watchdog));
   const bool all_run = std::ranges::all_of(instances_, [](const auto& each) { return each->load > 0; });
   if (state_ == WorkerState::ready && all_run) enter(WorkerState::busy);

@@ -66,7 +66,8 @@ class REMOTEMEDIA_API CallSource {
   /// What the callers of its calls have as their place.
   virtual const void* place() const noexcept { return this; }
 
-  /// Whether look() is called before wait(). Otherwise an instance that has nothing to do waits there at once.
+  /// Whether look() is called before wait(). Otherwise an instance that has nothing to do waits there at once, and is
+  /// to look for twice as long: its callers take longer between two calls.
   virtual bool has_looks() const noexcept { return true; }
 
   /// Submits what has come; whether there was something.

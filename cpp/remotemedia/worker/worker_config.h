@@ -45,7 +45,8 @@ struct WorkerConfig {
   /// ends: the views that it has stay, and the worker's memory comes back. None: as long as it likes, within its quota.
   std::optional<Duration> output_lease = std::nullopt;
 
-  /// How long a thread looks for more before it sleeps; hardly at all once calls keep coming later.
+  /// How long a thread looks for more before it sleeps, twice that over gRPC; hardly at all once calls keep coming
+  /// later.
   Duration spin = std::chrono::microseconds{50};
   Duration drain_timeout = std::chrono::seconds{30};
 

@@ -145,6 +145,7 @@ class REMOTEMEDIA_API WorkerCore {
     bool has_come_back = false;             ///< From its model, just now.
     Duration usual_time = Duration::max();  ///< Of a run.
     IdleSpin spin;
+    Duration longest_spin{};               ///< Of the wait that it is in.
     Requests batch_memory;                 ///< Of the last one, for the next.
     std::vector<RequestInfo> info_memory;  ///< Likewise.
     std::size_t given = 0;                 ///< Answers that are not counted yet.

@@ -30,7 +30,8 @@ class WorkerConfig:
         max_connections: Of one client process; beyond, Rejected.
         output_lease_seconds: How long a client may keep an output that lies in shared memory; once to twice this time
             later its connection ends, and the views that it has stay. None is as long as it likes, within its quota.
-        spin_us: How long a thread looks for more before it sleeps; hardly at all once calls keep coming later.
+        spin_us: How long a thread looks for more before it sleeps, twice that over gRPC; hardly at all once calls keep
+            coming later.
         drain_timeout_seconds: After which drain() gives up what still waits.
         tls: For the endpoints of the wire (grpc://, http://): a certificate and its key.
         token: Likewise: what a call has to bring as "authorization: Bearer TOKEN".

@@ -40,7 +40,26 @@ void expect_copied(const std::vector<std::byte>& source, std::size_t bytes, std:
       << bytes << " bytes from " << from << " to " << to;
 }
 
-TEST(CopyBytesTest, NothingMayComeFromNowhere) { copy_bytes(nullptr, nullptr, 0); }
+TEST(CopyBytesTest, NothingMayComeFromNowhere) {
+  copy_bytes(nullptr, nullptr, 0);
+  copy_bytes_past_cache(nullptr, nullptr, 0);
+}
+
+TEST(CopyBytesTest, PiecesOfAnySizeArePutTogetherPastTheCache) {
+  constexpr std::size_t kBytes = 300'000;
+  const std::vector<std::byte> source = pattern(kBytes);
+  for (const std::size_t piece : {1U, 7U, 63U, 64U, 65U, 1000U, 16'383U, 16'384U, 65'536U}) {
+    std::vector<std::byte> target(kBytes + 2 * kMargin, kUntouched);
+    std::byte* const begin = target.data() + kMargin + 1;
+    for (std::size_t at = 0; at < kBytes; at += piece) {
+      copy_bytes_past_cache(begin + at, source.data() + at, std::min(piece, kBytes - at));
+    }
+    ASSERT_EQ(std::memcmp(begin, source.data(), kBytes), 0) << piece;
+    const auto untouched = [](std::byte byte) { return byte == kUntouched; };
+    ASSERT_TRUE(std::all_of(target.data(), begin, untouched)) << piece;
+    ASSERT_TRUE(std::all_of(begin + kBytes, target.data() + target.size(), untouched)) << piece;
+  }
+}
 
 TEST(CopyBytesTest, SmallOnesAreCopiedAtEveryAlignment) {
   const std::vector<std::byte> source = pattern(400);

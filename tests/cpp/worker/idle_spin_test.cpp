@@ -108,7 +108,7 @@ TEST_F(IdleWorkerTest, ItStopsLookingForCallsThatNeverComeSoonAndBeginsAgainWhen
   worker_->remove_source(place_);
 }
 
-TEST_F(IdleWorkerTest, APlaceThatLooksItselfLooksFromWhenTheAnswerIsSent) {
+TEST_F(IdleWorkerTest, APlaceThatLooksItselfLooksTwiceAsLongFromWhenTheAnswerIsSent) {
   EmptyPlace place(clock_, false);
   serve(8);
   worker_->add_source(place);
@@ -122,7 +122,7 @@ TEST_F(IdleWorkerTest, APlaceThatLooksItselfLooksFromWhenTheAnswerIsSent) {
   submit(std::move(what));
   reply.rows();
   place.slept.wait_for(2);
-  EXPECT_EQ(Duration(place.looks_for), WorkerConfig().spin);
+  EXPECT_EQ(Duration(place.looks_for), 2 * WorkerConfig().spin);
   worker_->remove_source(place);
 }
 
