@@ -135,7 +135,7 @@ Error ClientCall::error_of(const grpc::Status& status, std::string_view name) co
 void ClientCall::give(Answer&& answer) noexcept {
   if (ended_) return;
   ended_ = answer.last;
-  if (answer.error == nullptr && ended_) connection_->heard(answer.outputs);
+  if (ended_ && !answer.outputs.empty()) connection_->heard(answer.outputs);
   on_answer_(std::move(answer));
   if (ended_) on_answer_ = nullptr;
   connection_->answered();

@@ -123,6 +123,19 @@ void take_inputs(const ReceivedRequest& request, const Reading& reading, Call& c
   }
 }
 
+ModelInferRequest request_head(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters) {
+  ModelInferRequest request;
+  request.set_model_name(model_id);
+  for (const auto& [name, value] : parameters) set(value, (*request.mutable_parameters())[name]);
+  for (const auto& [name, tensor] : inputs) {
+    ModelInferRequest::InferInputTensor& input = *request.add_inputs();
+    input.set_name(name);
+    input.set_datatype(std::string(oip_name(tensor.dtype())));
+    for (const std::int64_t extent : tensor.shape()) input.add_shape(extent);
+  }
+  return request;
+}
+
 }  // namespace
 
 ReceivedCall received_call(const ReceivedRequest& request, const WorkerCore& core, const ClientRegions& regions) {
@@ -151,23 +164,6 @@ ReceivedCall call_of_client(const ReceivedRequest& request, const WorkerCore& co
   take_inputs(request, reading, received.call);
   return received;
 }
-
-namespace {
-
-ModelInferRequest request_head(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters) {
-  ModelInferRequest request;
-  request.set_model_name(model_id);
-  for (const auto& [name, value] : parameters) set(value, (*request.mutable_parameters())[name]);
-  for (const auto& [name, tensor] : inputs) {
-    ModelInferRequest::InferInputTensor& input = *request.add_inputs();
-    input.set_name(name);
-    input.set_datatype(std::string(oip_name(tensor.dtype())));
-    for (const std::int64_t extent : tensor.shape()) input.add_shape(extent);
-  }
-  return request;
-}
-
-}  // namespace
 
 grpc::ByteBuffer request_bytes(const std::string& model_id, const TensorMap& inputs, const Parameters& parameters) {
   RawSlices slices(request_head(model_id, inputs, parameters));

@@ -31,7 +31,7 @@ PartsToSend::PartsToSend(const google::protobuf::MessageLite& head, std::vector<
 grpc::ByteBuffer PartsToSend::next() {
   if (!std::exchange(begun_, true)) {
     skip_finished();
-    return std::move(head_);
+    return head_;
   }
   const TensorBuffer& content = contents_[content_];
   const std::size_t bytes = std::min(content.nbytes() - sent_, kPartBytes);

@@ -13,6 +13,7 @@
 #include "remotemedia/grpc/content_copy.h"
 #include "remotemedia/grpc/protocol/worker.pb.h"
 #include "remotemedia/oip/received_memory.h"
+#include "remotemedia/platform/machine.h"
 
 namespace remotemedia::detail {
 namespace {
@@ -22,9 +23,10 @@ using google::protobuf::io::CodedInputStream;
 
 constexpr int kMostContents = 4096;
 
-/// Contents get room for so much at once, and beyond for so many times what has come.
-constexpr std::size_t kFirstRoom = std::size_t{64} << 20;
+/// Contents get room for so many times what has come, and for so much more when it is clear that much will.
 constexpr std::size_t kGrowth = 8;
+constexpr std::size_t kEnoughToTrust = platform::kHugePageBytes / kGrowth;
+constexpr std::size_t kRoomInTrust = std::size_t{64} << 20;
 
 [[noreturn]] void refuse(const char* why) {
   throw Error(ErrorCode::protocol_error, std::string("what comes in parts is refused: ") + why);
@@ -74,7 +76,7 @@ void ReceivedParts::take_content(const grpc::ByteBuffer& part) {
 
 void ReceivedParts::make_room(Content& content, std::size_t bytes) {
   if (bytes <= content.room) return;
-  const std::size_t most = kFirstRoom + kGrowth * received_;
+  const std::size_t most = kGrowth * received_ + (received_ < kEnoughToTrust ? 0 : kRoomInTrust);
   const std::size_t others = room_ - content.room;
   const std::size_t room = std::min(content.size, std::max(bytes, most > others ? most - others : 0));
   const std::shared_ptr<std::byte> memory = received_memory(room);

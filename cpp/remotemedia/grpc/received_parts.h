@@ -7,7 +7,6 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>

@@ -44,16 +44,6 @@ ModelInferResponse answer_to(const AnswerHead& head) {
   return response;
 }
 
-PartsToSend parts_of(ModelInferResponse response, const AnswerHead& head, TensorMap outputs,
-                     const ModelSignature& signature) {
-  std::vector<TensorBuffer> contents;
-  for (auto& [name, tensor] : in_requested_order(std::move(outputs), head.requested, signature)) {
-    add_output(response, name, tensor, head.of_client, nullptr);
-    contents.push_back(std::move(tensor));
-  }
-  return {response, std::move(contents)};
-}
-
 RawSlices slices_of(ModelInferResponse response, const AnswerHead& head, TensorMap outputs,
                     const ModelSignature& signature) {
   std::vector<std::pair<std::string, TensorBuffer>> ordered =
@@ -88,7 +78,13 @@ grpc::ByteBuffer response_bytes(const AnswerHead& head, TensorMap outputs, const
 }
 
 PartsToSend response_parts(const AnswerHead& head, TensorMap outputs, const ModelSignature& signature) {
-  return parts_of(answer_to(head), head, std::move(outputs), signature);
+  ModelInferResponse response = answer_to(head);
+  std::vector<TensorBuffer> contents;
+  for (auto& [name, tensor] : in_requested_order(std::move(outputs), head.requested, signature)) {
+    add_output(response, name, tensor, head.of_client, nullptr);
+    contents.push_back(std::move(tensor));
+  }
+  return {response, std::move(contents)};
 }
 
 grpc::ByteBuffer stream_response_bytes(const AnswerHead& head, TensorMap outputs, const ModelSignature& signature) {

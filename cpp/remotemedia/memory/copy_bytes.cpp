@@ -14,14 +14,15 @@
 namespace remotemedia {
 namespace {
 
+// Pages that are copied side by side, a line of each in turn: each is one stream to the processor, and several keep
+// more of the memory busy. A piece that has just come is in the cache.
+constexpr std::size_t kPagesOfMemory = 4;
+constexpr std::size_t kPagesOfCache = 1;
+
 #if defined(REMOTEMEDIA_STREAMING_STORES)
 
 constexpr std::size_t kLine = 64;
-
-// Pages that are copied side by side, a line of each in turn: each is one stream to the processor, and several keep
-// more of the memory busy.
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kPages = 4;
 
 // How far ahead of the copy its source is fetched, in bytes; past the end of it no fault is raised.
 constexpr std::size_t kAhead = 512;
@@ -41,13 +42,15 @@ void copy_line(std::byte* to, const std::byte* from) noexcept {
   _mm_stream_si128(target + 3, fourth);
 }
 
+template <std::size_t kSideBySide>
 void copy_past_the_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
   const std::size_t head = std::min(bytes, (kLine - reinterpret_cast<std::uintptr_t>(to) % kLine) % kLine);
   std::memcpy(to, from, head);
   std::size_t copied = head;
-  for (; copied + kPages * kPage <= bytes; copied += kPages * kPage) {
+  for (; copied + kSideBySide * kPage <= bytes; copied += kSideBySide * kPage) {
     for (std::size_t line = copied; line < copied + kPage; line += kLine) {
-      for (std::size_t page = 0; page < kPages; ++page) copy_line(to + line + page * kPage, from + line + page * kPage);
+      for (std::size_t page = 0; page < kSideBySide; ++page)
+        copy_line(to + line + page * kPage, from + line + page * kPage);
     }
   }
   for (; copied + kLine <= bytes; copied += kLine) copy_line(to + copied, from + copied);
@@ -57,6 +60,7 @@ void copy_past_the_cache(std::byte* to, const std::byte* from, std::size_t bytes
 
 #else
 
+template <std::size_t kSideBySide>
 void copy_past_the_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
   std::memcpy(to, from, bytes);
 }
@@ -67,14 +71,14 @@ void copy_past_the_cache(std::byte* to, const std::byte* from, std::size_t bytes
 
 void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
   if (bytes >= kStreamingCopyBytes) {
-    copy_past_the_cache(to, from, bytes);
+    copy_past_the_cache<kPagesOfMemory>(to, from, bytes);
   } else if (bytes > 0) {
     std::memcpy(to, from, bytes);
   }
 }
 
 void copy_bytes_past_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
-  if (bytes > 0) copy_past_the_cache(to, from, bytes);
+  if (bytes > 0) copy_past_the_cache<kPagesOfCache>(to, from, bytes);
 }
 
 }  // namespace remotemedia

@@ -17,7 +17,7 @@ inline constexpr std::size_t kStreamingCopyBytes = std::size_t{8} << 20;
 /// afterwards, by whatever means.
 REMOTEMEDIA_API void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
 
-/// The same, past the cache whatever its size: for a piece of something large.
+/// The same, past the cache whatever its size: for a piece of something large, which has just been written.
 REMOTEMEDIA_API void copy_bytes_past_cache(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
 
 }  // namespace remotemedia

@@ -8,11 +8,16 @@
 #include <vector>
 
 #include "remotemedia/base/mutex.h"
+#include "remotemedia/platform/machine.h"
 
 namespace remotemedia::detail {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
+using platform::kHugePageBytes;
+
+std::align_val_t alignment_of(std::size_t bytes) noexcept {
+  return std::align_val_t{bytes < kHugePageBytes ? 64 : kHugePageBytes};
+}
 
 /// Below, the allocator has it at hand.
 constexpr std::size_t kLeastKept = std::size_t{1} << 20;
@@ -22,9 +27,13 @@ struct Block {
   std::size_t bytes = 0;
 };
 
-Block new_block(std::size_t bytes) { return {static_cast<std::byte*>(::operator new(bytes, kAlignment)), bytes}; }
+Block new_block(std::size_t bytes) {
+  const Block block{static_cast<std::byte*>(::operator new(bytes, alignment_of(bytes))), bytes};
+  if (bytes >= kHugePageBytes) platform::prefer_huge_pages(block.memory, bytes);
+  return block;
+}
 
-void free(const Block& block) noexcept { ::operator delete(block.memory, kAlignment); }
+void free(const Block& block) noexcept { ::operator delete(block.memory, alignment_of(block.bytes)); }
 
 class KeptMemory {
  public:

@@ -18,6 +18,13 @@ namespace remotemedia::platform {
 /// Bytes of a page; a power of two.
 REMOTEMEDIA_API std::size_t page_bytes() noexcept;
 
+/// Of the larger pages that prefer_huge_pages asks for.
+inline constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+
+/// Asks that memory of this process, which is not written yet, is made of larger pages where the system has them: fewer
+/// faults when it is, and less to look up for the processor.
+REMOTEMEDIA_API void prefer_huge_pages(std::byte* memory, std::size_t bytes) noexcept;
+
 /// Bytes that this process could still have: the least of what the machine calls available and what its control groups
 /// leave. Nothing where the system does not say.
 REMOTEMEDIA_API std::optional<std::size_t> available_memory() noexcept;

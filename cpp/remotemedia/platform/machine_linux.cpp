@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <sys/mman.h>
+
 #include <exception>
 
 #include "remotemedia/platform/machine.h"
@@ -8,13 +10,14 @@
 
 namespace remotemedia::platform {
 
+void prefer_huge_pages(std::byte* memory, std::size_t bytes) noexcept { madvise(memory, bytes, MADV_HUGEPAGE); }
+
 std::optional<std::size_t> available_memory() noexcept { return available_memory_below("/"); }
 
 SharedMemorySupport probe_shared_memory() noexcept {
-  constexpr std::size_t kBytes = std::size_t{2} << 20;  // the least that can be a huge page
   SharedMemorySupport support;
   try {
-    SharedMemory memory = SharedMemory::create(kBytes);
+    SharedMemory memory = SharedMemory::create(kHugePageBytes);
     Mapping mapping = memory.map(Access::read_write);
     mapping.populate();
     support.available = true;

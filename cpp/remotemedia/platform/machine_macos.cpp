@@ -31,6 +31,8 @@ std::optional<std::size_t> available_memory() noexcept {
   return (std::size_t{pages.free_count} + pages.inactive_count) * page_bytes();
 }
 
+void prefer_huge_pages(std::byte* /*memory*/, std::size_t /*bytes*/) noexcept {}
+
 SharedMemorySupport probe_shared_memory() noexcept {
   SharedMemorySupport support;
   try {

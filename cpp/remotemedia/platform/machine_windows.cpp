@@ -133,6 +133,8 @@ std::filesystem::path run_directory() {
   return folder;
 }
 
+void prefer_huge_pages(std::byte* /*memory*/, std::size_t /*bytes*/) noexcept {}
+
 SharedMemorySupport probe_shared_memory() noexcept {
   SharedMemorySupport support;
   try {

@@ -31,6 +31,18 @@ TEST(BytesInFlightTest, AShareThatEndsGivesItsBytesBackOnce) {
   EXPECT_TRUE(bytes->take(100));
 }
 
+TEST(BytesInFlightTest, SharesThatAreJoinedGiveAllTheirBytesBackOnce) {
+  const auto bytes = std::make_shared<BytesInFlight>(100);
+  for (int i = 0; i < 3; ++i) {
+    BytesInFlight::Share all;
+    for (const std::uint64_t part : {60U, 30U, 10U}) all.join(bytes->take(part));
+    EXPECT_TRUE(all);
+    EXPECT_FALSE(bytes->take(1));
+    all = BytesInFlight::Share();
+    EXPECT_TRUE(bytes->take(100));
+  }
+}
+
 TEST(BytesInFlightTest, AShareOutlivesWhatItIsOf) {
   auto bytes = std::make_shared<BytesInFlight>(100);
   const BytesInFlight::Share share = bytes->take(100);
