@@ -43,7 +43,7 @@ GROUPS = {
     "wire_calls": [
         TargetGroup(
             "A call over gRPC from C++ to a model that gives its input back, µs; how many times as long others take",
-            ("gRPC, raw bytes", "in one piece", "never asleep"),
+            ("gRPC, raw bytes", "in one piece", "over our sockets", "never asleep"),
             [
                 Target(
                     f"{words} there and back",
@@ -54,6 +54,7 @@ GROUPS = {
                             Control(f"call/{way}/{size}", None if size == 0 else 1 / MOST_OVER_GRPC)
                             for way in ("grpc", "grpc_whole")
                         ),
+                        Control(f"call/grpc_handed/{size}"),
                         Control(f"call/grpc_looking/{size}"),
                     ),
                 )
@@ -107,7 +108,7 @@ def measure(parts: Sequence[str], rounds: int, attempts: int, patience_seconds: 
 def _run(parts: Sequence[str]) -> Round:
     found: Round = {}
     if "wire_calls" in parts:
-        found |= run_cpp(PROGRAM, "^wire/") | run_cpp(GRPC_PROGRAM, "^call/grpc(_whole|_looking)?/")
+        found |= run_cpp(PROGRAM, "^wire/") | run_cpp(GRPC_PROGRAM, "^call/grpc(_whole|_handed|_looking)?/")
     if "wire_callers" in parts:
         found |= run_python("wire_callers")
     return found

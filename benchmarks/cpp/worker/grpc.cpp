@@ -66,9 +66,9 @@ class Caller {
   const bool looking_;
 };
 
-void time_calls(benchmark::State& state, std::size_t bytes, bool looking) {
-  const GrpcServer server(looking ? GrpcAnswers::by_looking : GrpcAnswers::by_queue);
-  Caller caller(server.connect(), looking);
+void time_calls(benchmark::State& state, std::size_t bytes, GrpcAnswers answers) {
+  const GrpcServer server(answers);
+  Caller caller(server.connect(), answers == GrpcAnswers::by_looking);
   const grpc::ByteBuffer request = make_request(bytes);
   time_operations(state, both_processes(server.peer()), [&] { caller.call(request); });
 }
@@ -206,8 +206,11 @@ void time_calls_in_flight(benchmark::State& state, std::size_t bytes) {
 const bool registered = [] {
   for (const std::size_t bytes : {std::size_t{0}, 4 * kKiB, kMiB, 10 * kMiB}) {
     const std::string size = std::to_string(bytes);
-    add_arm("call/grpc/" + size, [=](benchmark::State& state) { time_calls(state, bytes, false); });
-    add_arm("call/grpc_looking/" + size, [=](benchmark::State& state) { time_calls(state, bytes, true); });
+    add_arm("call/grpc/" + size, [=](benchmark::State& state) { time_calls(state, bytes, GrpcAnswers::by_queue); });
+    add_arm("call/grpc_looking/" + size,
+            [=](benchmark::State& state) { time_calls(state, bytes, GrpcAnswers::by_looking); });
+    add_arm("call/grpc_handed/" + size,
+            [=](benchmark::State& state) { time_calls(state, bytes, GrpcAnswers::over_handed_sockets); });
     add_arm("call/grpc_whole/" + size, [=](benchmark::State& state) { time_calls_in_one_piece(state, bytes); });
   }
   add_arm("asleep/grpc", time_calls_after_a_pause);

@@ -2,12 +2,17 @@
 
 #include "grpc_server.h"
 
+#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/generic/async_generic_service.h>
 
 #include <chrono>
+#include <filesystem>
 #include <stdexcept>
 
 #include "kept_memory.h"
+#include "remotemedia/platform/stream_connection.h"
+#include "remotemedia/platform/stream_listener.h"
+#include "remotemedia/platform/waiting.h"
 
 namespace remotemedia::bench {
 namespace {
@@ -28,14 +33,18 @@ void tune(SetInt set) {
   set(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 16 << 20);
 }
 
-std::unique_ptr<grpc::Server> start(grpc::ServerBuilder& builder, Wire& wire) {
+std::unique_ptr<grpc::Server> start_without_port(grpc::ServerBuilder& builder, Wire& wire) {
   keep_memory();
-  builder.AddListeningPort(wire.receive_text(), grpc::InsecureServerCredentials());
   tune([&](const char* name, int value) { builder.AddChannelArgument(name, value); });
   auto server = builder.BuildAndStart();
   if (!server) throw std::runtime_error("gRPC cannot listen");
   wire.send(0);
   return server;
+}
+
+std::unique_ptr<grpc::Server> start(grpc::ServerBuilder& builder, Wire& wire) {
+  builder.AddListeningPort(wire.receive_text(), grpc::InsecureServerCredentials());
+  return start_without_port(builder, wire);
 }
 
 // By callbacks
@@ -110,21 +119,44 @@ class AwaitedCall {
   Step step_ = Step::awaited;
 };
 
+void answer_calls(grpc::AsyncGenericService& service, grpc::ServerCompletionQueue& queue_of_all, GrpcAnswers answers) {
+  for (int i = 0; i < kCallsAwaited; ++i) new AwaitedCall(service, queue_of_all, answers == GrpcAnswers::in_one_piece);
+  void* call = nullptr;
+  bool ok = false;
+  while (next_event(queue_of_all, answers == GrpcAnswers::by_looking, call, ok)) {  // until it is killed
+    static_cast<AwaitedCall*>(call)->go_on(ok);
+  }
+}
+
 void answer_by_queue_with(Wire& wire, GrpcAnswers answers) {
   grpc::AsyncGenericService service;
   grpc::ServerBuilder builder;
   builder.RegisterAsyncGenericService(&service);
   const auto queue = builder.AddCompletionQueue();
   const auto server = start(builder, wire);
-  for (int i = 0; i < kCallsAwaited; ++i) new AwaitedCall(service, *queue, answers == GrpcAnswers::in_one_piece);
-  void* call = nullptr;
-  bool ok = false;
-  while (next_event(*queue, answers == GrpcAnswers::by_looking, call, ok)) {  // until it is killed
-    static_cast<AwaitedCall*>(call)->go_on(ok);
-  }
+  answer_calls(service, *queue, answers);
+}
+
+void answer_over_handed_sockets(Wire& wire) {
+  using From = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  auto listener = platform::StreamListener::at_path(wire.receive_text());
+  grpc::AsyncGenericService service;
+  grpc::ServerBuilder builder;
+  builder.RegisterAsyncGenericService(&service);
+  const auto queue = builder.AddCompletionQueue();
+  const auto acceptor =
+      builder.experimental().AddExternalConnectionAcceptor(From::FROM_FD, grpc::InsecureServerCredentials());
+  const auto server = start_without_port(builder, wire);
+  const platform::NativeHandle socket = listener.sockets().front().get();
+  platform::wait_for_any({&socket, 1}, TimePoint::max());
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters caller;
+  caller.fd = static_cast<int>(listener.accept(listener.sockets().front()).release());
+  acceptor->HandleNewConnection(&caller);
+  answer_calls(service, *queue, GrpcAnswers::by_queue);
 }
 const PeerRole queue_role("grpc_queue", [](Wire& wire) { answer_by_queue_with(wire, GrpcAnswers::by_queue); });
 const PeerRole looking_role("grpc_looking", [](Wire& wire) { answer_by_queue_with(wire, GrpcAnswers::by_looking); });
+const PeerRole handed_role("grpc_handed", answer_over_handed_sockets);
 const PeerRole whole_role("grpc_whole", [](Wire& wire) { answer_by_queue_with(wire, GrpcAnswers::in_one_piece); });
 
 std::string role_of(GrpcAnswers answers) {
@@ -137,6 +169,8 @@ std::string role_of(GrpcAnswers answers) {
       return "grpc_whole";
     case GrpcAnswers::by_callbacks:
       return "grpc_callbacks";
+    case GrpcAnswers::over_handed_sockets:
+      return "grpc_handed";
   }
   throw std::logic_error("no way to answer");
 }
@@ -157,7 +191,9 @@ bool next_event(grpc::CompletionQueue& queue, bool looking, void*& tag, bool& ok
 }
 
 GrpcServer::GrpcServer(GrpcAnswers answers)
-    : peer_(role_of(answers), Peer::Cpu::any), address_("unix-abstract:bench-" + std::to_string(peer_.process())) {
+    : peer_(role_of(answers), Peer::Cpu::any),
+      handed_(answers == GrpcAnswers::over_handed_sockets),
+      address_((handed_ ? "/tmp/remotemedia-bench-grpc-" : "unix-abstract:bench-") + std::to_string(peer_.process())) {
   keep_memory();
   peer_.wire().send(address_);
   peer_.wire().receive_number();
@@ -167,6 +203,12 @@ std::shared_ptr<grpc::Channel> GrpcServer::connect() const {
   grpc::ChannelArguments arguments;
   tune([&](const char* name, int value) { arguments.SetInt(name, value); });
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  if (handed_) {
+    platform::OwnedHandle socket = platform::connect_stream(address_);
+    std::filesystem::remove(address_);
+    if (!socket) throw std::runtime_error("gRPC: no connection");
+    return grpc::CreateCustomInsecureChannelFromFd(address_, static_cast<int>(socket.release()), arguments);
+  }
   return grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
 }
 

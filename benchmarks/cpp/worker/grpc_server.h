@@ -19,8 +19,9 @@ inline const std::string kGrpcMethod = "/bench/Call";
 
 /// How the server hears of calls: by one thread that reads a completion queue, which is the quickest for one call at a
 /// time, or by callbacks on gRPC's threads, which is the quickest for many. What comes in pieces goes back in pieces,
-/// or in_one_piece, as whoever computes with it needs it. By looking: the thread never sleeps.
-enum class GrpcAnswers : std::uint8_t { by_queue, by_looking, in_one_piece, by_callbacks };
+/// or in_one_piece, as whoever computes with it needs it. By looking: the thread never sleeps. Over handed sockets: by
+/// a queue, and neither side's gRPC has made its socket itself, so they are as those of a worker.
+enum class GrpcAnswers : std::uint8_t { by_queue, by_looking, in_one_piece, by_callbacks, over_handed_sockets };
 
 /// Waits for the next event; looking, it never sleeps. False when there will be none.
 bool next_event(grpc::CompletionQueue& queue, bool looking, void*& tag, bool& ok);
@@ -39,6 +40,7 @@ class GrpcServer {
 
  private:
   Peer peer_;
+  const bool handed_;
   std::string address_;
 };
 

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -65,6 +66,18 @@ def test_tensors_of_all_kinds_come_back_beside_a_long_one() -> None:
                 assert got[name].shape == value.shape
 
 
+def test_long_calls_of_a_session_and_of_many_threads_are_all_answered() -> None:
+    arrays = [numbers((n * MIB,), "uint8") for n in (3, 4, 5, 1)]
+    with wire_server("serve(Echo())") as server, connect(server.endpoint, transport="grpc") as client:
+        for session in ("one", None):
+            futures = [client.infer_future({"x": x}, session_id=session) for x in arrays * 2]
+            for future, x in zip(futures, arrays * 2, strict=True):
+                assert future.result(timeout=60).to_numpy().tobytes() == x.tobytes()
+        with ThreadPoolExecutor(4) as threads:
+            answers = threads.map(lambda x: client.infer({"x": x}), arrays * 2)
+            assert [y.to_numpy().tobytes() for y in answers] == [x.tobytes() for x in arrays * 2]
+
+
 def test_a_short_question_may_have_a_long_answer() -> None:
     with wire_server(GROWS) as server, connect(server.endpoint, transport="grpc") as client:
         for count in (5 * MIB, 5 * MIB, 10, 0, 10, 3 * MIB):
@@ -102,6 +115,8 @@ def test_a_deadline_and_a_dead_worker_end_a_long_call() -> None:
             for _ in range(2):
                 with pytest.raises(rm.DeadlineExceeded):
                     client.infer(x, timeout=0.2)
+            withdrawn = client.infer_future(x)
+            assert withdrawn.cancel()
             future = client.infer_future(x)
             server.program.wait_for("began")
             server.program.kill()
