@@ -2,6 +2,7 @@
 
 #include "remotemedia/grpc/call_in_parts.h"
 
+#include <chrono>
 #include <utility>
 
 #include "remotemedia/grpc/infer_message.h"
@@ -15,8 +16,8 @@ void CallInParts::start(const grpc::ByteBuffer& head) {
   context_.set_initial_metadata_corked(true);  // goes out with the head
   stream_ = connection().channel().stream(context_, method_path(kWorkerService, "InferInParts"), queue());
   stream_->StartCall(nullptr);
-  stream_->Read(&read_, was_read_.tag());
   write(head);
+  stream_->Read(&read_, was_read_.tag());
 }
 
 void CallInParts::write(const grpc::ByteBuffer& part) {
@@ -73,7 +74,17 @@ void CallInParts::let_go() noexcept {
       give_error(std::current_exception());
     }
   }
-  is_done(status_);
+  is_done(status_.ok() ? why_it_ended() : status_);
+}
+
+/// gRPC says OK of a call that has ended well in the worker, also where it was then withdrawn here and what had come of
+/// its answer let go.
+grpc::Status CallInParts::why_it_ended() const {
+  if (cancelled_here) return grpc::Status::CANCELLED;
+  if (context_.deadline() <= std::chrono::system_clock::now()) {
+    return {grpc::StatusCode::DEADLINE_EXCEEDED, "its answer was not whole in time"};
+  }
+  return status_;
 }
 
 }  // namespace remotemedia::detail

@@ -41,6 +41,7 @@ class CallInParts final : public ClientCall, public std::enable_shared_from_this
   void was_read(bool ok) noexcept;
   void finished(bool ok) noexcept;
   void let_go() noexcept;
+  grpc::Status why_it_ended() const;
 
   PartsToSend request_;
   ReceivedParts answer_;
