@@ -15,13 +15,11 @@ namespace remotemedia::platform {
 OwnedHandle connect_stream(const std::filesystem::path& path) noexcept {
   try {
     const sockaddr_un address = unix_address(path);
-    OwnedHandle made(socket(AF_UNIX, SOCK_STREAM, 0));
+    OwnedHandle made = stream_socket();
     if (!made) return made;
-    const int stream = descriptor(made);
-    if (fcntl(stream, F_SETFD, FD_CLOEXEC) == -1 || fcntl(stream, F_SETFL, O_NONBLOCK) == -1) return {};
-    send_much_at_once(stream);
+    send_much_at_once(descriptor(made));
     const auto* const target = reinterpret_cast<const sockaddr*>(&address);
-    if (uninterrupted([&] { return connect(stream, target, sizeof address); }) != 0) return {};
+    if (uninterrupted([&] { return connect(descriptor(made), target, sizeof address); }) != 0) made.close();
     return made;
   } catch (const std::exception&) {
     return {};

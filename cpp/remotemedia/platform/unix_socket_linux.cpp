@@ -15,6 +15,10 @@ OwnedHandle channel_socket() {
 
 OwnedHandle probe_socket() noexcept { return OwnedHandle(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)); }
 
+OwnedHandle stream_socket() noexcept {
+  return OwnedHandle(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
 OwnedHandle accept_socket(int listener) noexcept {
   return OwnedHandle(uninterrupted([&] { return accept4(listener, nullptr, nullptr, SOCK_CLOEXEC); }));
 }

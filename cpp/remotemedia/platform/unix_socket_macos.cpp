@@ -39,6 +39,12 @@ OwnedHandle probe_socket() noexcept {
   return made;
 }
 
+OwnedHandle stream_socket() noexcept {
+  OwnedHandle made(socket(AF_UNIX, SOCK_STREAM, 0));
+  if (made && !prepare_socket(descriptor(made))) made.close();
+  return made;
+}
+
 OwnedHandle accept_socket(int listener) noexcept {
   OwnedHandle caller(uninterrupted([&] { return accept(listener, nullptr, nullptr); }));
   if (caller && !prepare_socket(descriptor(caller))) caller.close();

@@ -27,6 +27,9 @@ OwnedHandle channel_socket();
 /// One of another kind (SOCK_DGRAM); none, with errno, if the system refuses.
 OwnedHandle probe_socket() noexcept;
 
+/// An unconnected one of bytes, whose reads and writes do not wait; none, with errno, if the system refuses.
+OwnedHandle stream_socket() noexcept;
+
 /// The next caller of `listener`, which may wait; no handle, with errno, if the system refuses.
 OwnedHandle accept_socket(int listener) noexcept;
 
