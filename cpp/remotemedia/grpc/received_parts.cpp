@@ -64,6 +64,9 @@ void ReceivedParts::take_content(const grpc::ByteBuffer& part) {
   int size = 0;
   if (in.ReadTag() != kContent || !in.ReadVarintSizeAsInt(&size)) refuse("a part of it has no content");
   const auto bytes = static_cast<std::size_t>(size);
+  if (bytes != part.Length() - static_cast<std::size_t>(in.CurrentPosition())) {
+    refuse("a part of it is cut off, or has more than a content");
+  }
   Content& content = contents_[next_];
   if (bytes > content.size - content.filled) refuse("there is more of a content than its size");
   received_ += bytes;
@@ -71,7 +74,6 @@ void ReceivedParts::take_content(const grpc::ByteBuffer& part) {
   if (!copy_content(in, {content.memory.get() + content.filled, bytes}, content.size))
     refuse("a part of it is cut off");
   content.filled += bytes;
-  if (in.ReadTag() != 0 || !in.ConsumedEntireMessage()) refuse("a part of it has more than a content");
 }
 
 void ReceivedParts::make_room(Content& content, std::size_t bytes) {
