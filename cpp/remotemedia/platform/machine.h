@@ -18,7 +18,7 @@ namespace remotemedia::platform {
 /// Bytes of a page; a power of two.
 REMOTEMEDIA_API std::size_t page_bytes() noexcept;
 
-/// Of the larger pages that prefer_huge_pages asks for.
+/// Of a larger page; memory that is to be made of some begins at a multiple of it.
 inline constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 /// Asks that memory of this process, which is not written yet, is made of larger pages where the system has them: fewer

@@ -21,10 +21,9 @@
 namespace remotemedia::platform {
 namespace {
 
-constexpr int kPopulateRead = 22;   // MADV_POPULATE_READ, since Linux 5.14
-constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE
-constexpr int kCollapse = 25;       // MADV_COLLAPSE, since Linux 6.1
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr int kPopulateRead = 22;                        // MADV_POPULATE_READ, since Linux 5.14
+constexpr int kPopulateWrite = 23;                       // MADV_POPULATE_WRITE
+constexpr int kCollapse = 25;                            // MADV_COLLAPSE, since Linux 6.1
 constexpr std::size_t kStep = std::size_t{64} << 20;     // between two looks at what the machine has left
 constexpr std::size_t kHeadroom = std::size_t{4} << 20;  // for page tables, and for what a group is charged in advance
 
@@ -86,12 +85,12 @@ bool populate_range(std::byte* data, std::size_t size, int advice) noexcept {
 }  // namespace
 
 std::byte* map_aligned(int descriptor, std::size_t size, int protection) noexcept {
-  if (size < kHugePage) return map_whole(descriptor, size, protection, nullptr);
-  const std::size_t reserved = size + kHugePage;
+  if (size < kHugePageBytes) return map_whole(descriptor, size, protection, nullptr);
+  const std::size_t reserved = size + kHugePageBytes;
   void* const space = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (space == MAP_FAILED) return nullptr;
   auto* const begin = static_cast<std::byte*>(space);
-  const std::size_t before = kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage;
+  const std::size_t before = kHugePageBytes - reinterpret_cast<std::uintptr_t>(begin) % kHugePageBytes;
   std::byte* const data = map_whole(descriptor, size, protection, begin + before);
   if (data == nullptr) {
     const int error = errno;
@@ -100,7 +99,7 @@ std::byte* map_aligned(int descriptor, std::size_t size, int protection) noexcep
     return nullptr;
   }
   munmap(begin, before);
-  if (before != kHugePage) munmap(data + size, kHugePage - before);
+  if (before != kHugePageBytes) munmap(data + size, kHugePageBytes - before);
   return data;
 }
 

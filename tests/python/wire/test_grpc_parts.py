@@ -23,7 +23,7 @@ MIB = 1 << 20
 PARTS = "/remotemedia.v1.ModelWorker/InferInParts"
 
 GROWS = """
-class Grows(rm.InferenceModel):  # zeros, as many as it is told
+class Grows(rm.InferenceModel):  # numbers, as many as it is told
     model_id = "grows"
     def signature(self):
         return rm.ModelSignature([rm.TensorSpec("count", "int64", [1])], [rm.TensorSpec("y", "uint8", [-1])])
@@ -136,9 +136,9 @@ class Stranger:
         self._call = channel.stream_stream(PARTS)
         self.part = self._worker.message("InferInParts")
 
-    def head(self, shape: list[int], sizes: list[int], datatype: str = "FP32") -> bytes:
+    def head(self, shape: list[int], sizes: list[int]) -> bytes:
         request = messages.ModelInferRequest(model_name="doubler")
-        request.inputs.add(name="x", datatype=datatype, shape=shape)
+        request.inputs.add(name="x", datatype="FP32", shape=shape)
         written: bytes = self.part(head=request.SerializeToString(), sizes=sizes).SerializeToString()
         return written
 
@@ -146,9 +146,9 @@ class Stranger:
         written: bytes = self.part(content=content).SerializeToString()
         return written
 
-    def call(self, parts: Iterator[bytes] | list[bytes], *, attached: bool = True, timeout: float = 60) -> Any:
+    def call(self, parts: Iterator[bytes] | list[bytes], *, attached: bool = True) -> Any:
         metadata = [("remotemedia-attachment-bin", self._token)] if attached else []
-        return self._call(iter(parts), metadata=metadata, timeout=timeout)
+        return self._call(iter(parts), metadata=metadata, timeout=60)
 
     def code(self, parts: Iterator[bytes] | list[bytes], **options: Any) -> grpc.StatusCode:
         call = self.call(parts, **options)
