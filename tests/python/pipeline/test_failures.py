@@ -4,6 +4,7 @@
 import asyncio
 import gc
 import logging
+import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -323,11 +324,12 @@ async def test_a_failed_run_keeps_nothing_alive_but_its_exception() -> None:
         pass
 
     states: list[weakref.ref[State]] = []
+    gone = threading.Event()
 
     class Fail(Node):
         def open_session(self, session_id: str) -> State:
             state = State()
-            states.append(weakref.ref(state))
+            states.append(weakref.ref(state, lambda _: gone.set()))
             return state
 
         def process(self, item: int, session: State) -> int:
@@ -341,6 +343,6 @@ async def test_a_failed_run_keeps_nothing_alive_but_its_exception() -> None:
             await anext(pipeline.process([1]))
         except OutOfPaper:
             assert states[0]() is not None
-        assert states[0]() is None, "no ring that only the garbage collector finds"
+        assert gone.wait(10), "no ring that only the garbage collector finds"
     finally:
         gc.enable()
