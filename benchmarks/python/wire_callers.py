@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Callers at once by the wire, of a worker and of peers: each a thread and a connection, in up to eight processes."""
 
+import itertools
 import json
 import math
 import multiprocessing
@@ -141,16 +142,14 @@ def main() -> None:
     rows = []
     for name, start in peers().items():
         with start() as peer:
-            for way, connect in peer.ways.items():
-                for size in WIRE_BYTES:
-                    for callers in CALLERS:
-                        arm = f"callers/{name}_{way}/{size}/{callers}"
-                        try:
-                            rows.append(measure(arm, connect, peer, callers, size))
-                        except (OSError, RuntimeError) as error:  # also where its process is gone
-                            if name.startswith("worker"):
-                                raise
-                            rows.append({"name": arm, "failed": str(error)})
+            for (way, connect), size, callers in itertools.product(peer.ways.items(), WIRE_BYTES, CALLERS):
+                arm = f"callers/{name}_{way}/{size}/{callers}"
+                try:
+                    rows.append(measure(arm, connect, peer, callers, size))
+                except (OSError, RuntimeError) as error:  # also where its process is gone
+                    if name.startswith("worker"):
+                        raise
+                    rows.append({"name": arm, "failed": str(error)})
     print(json.dumps(rows))
 
 
